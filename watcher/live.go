@@ -1,0 +1,59 @@
+package watcher
+
+// Live joins a source and a table: one goroutine applies events, any may look.
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Live is a table that follows a source. Its zero value is not ready; use NewLive.
+type Live struct {
+	mu    sync.Mutex
+	table *Table
+}
+
+// NewLive has an empty table.
+func NewLive() *Live { return &Live{table: NewTable()} }
+
+// Run applies the source's events until ctx ends or the source fails. also, if not nil,
+// is called with each event after it was applied.
+func (l *Live) Run(ctx context.Context, s Source, also func(Event)) error {
+	return s.Run(ctx, func(e Event) {
+		l.mu.Lock()
+		l.table.Apply(e)
+		l.mu.Unlock()
+		if also != nil {
+			also(e)
+		}
+	})
+}
+
+// Version grows with every event that changes anything to be seen.
+func (l *Live) Version() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.table.Version()
+}
+
+// View answers a query at a moment.
+func (l *Live) View(q Query, now time.Time) View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.table.View(q, now)
+}
+
+// Detail gives everything about one lock; false if the table knows nothing of it.
+func (l *Live) Detail(key string, q Query, now time.Time) (Detail, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.table.Detail(key, q, now)
+}
+
+// Recent are the last events of all locks and of the watching itself, oldest first.
+func (l *Live) Recent() []Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.table.Recent()
+}
