@@ -254,7 +254,7 @@ func NewOperation() string {
 // run sends one step to the lock and its ledger, and checks the shape of the reply.
 func (c *Client) run(ctx context.Context, s *Script, key string, args ...string) (reply, error) {
 	ledger, _ := LedgerKey(key)
-	got, err := c.transport.Eval(ctx, s, []string{key, ledger}, args...)
+	got, err := c.transport.Eval(ctx, s, []string{key, ledger}, args)
 	if err != nil {
 		return nil, classify(s.op(), key, err)
 	}

@@ -15,7 +15,7 @@ import (
 // unsent is a transport that must not be used.
 type unsent struct{ t *testing.T }
 
-func (u unsent) Eval(_ context.Context, s *lockcore.Script, _ []string, _ ...string) (any, error) {
+func (u unsent) Eval(_ context.Context, s *lockcore.Script, _, _ []string) (any, error) {
 	u.t.Errorf("%s was sent", s.Name)
 	return nil, lockcore.ErrUnreachable
 }
@@ -63,8 +63,8 @@ type slow struct {
 	takes time.Duration
 }
 
-func (s slow) Eval(ctx context.Context, script *lockcore.Script, keys []string, args ...string) (any, error) {
-	reply, err := s.Transport.Eval(ctx, script, keys, args...)
+func (s slow) Eval(ctx context.Context, script *lockcore.Script, keys, args []string) (any, error) {
+	reply, err := s.Transport.Eval(ctx, script, keys, args)
 	*s.now = s.now.Add(s.takes)
 	return reply, err
 }

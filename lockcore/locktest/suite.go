@@ -99,7 +99,7 @@ type mutant struct {
 	m Mutation
 }
 
-func (b *mutant) Eval(ctx context.Context, s *lockcore.Script, keys []string, args ...string) (any, error) {
+func (b *mutant) Eval(ctx context.Context, s *lockcore.Script, keys, args []string) (any, error) {
 	if s.Name == b.m.Script {
 		if n := strings.Count(s.Source, b.m.Take); n == 0 || n > 1 && !b.m.All {
 			b.t.Errorf("the mutation's text occurs %d times in %s: %s", n, s.Name, b.m.Take)
@@ -108,7 +108,7 @@ func (b *mutant) Eval(ctx context.Context, s *lockcore.Script, keys []string, ar
 		sum := sha1.Sum([]byte(source))
 		s = &lockcore.Script{Name: s.Name, Source: source, SHA1: hex.EncodeToString(sum[:])}
 	}
-	return b.Transport.Eval(ctx, s, keys, args...)
+	return b.Transport.Eval(ctx, s, keys, args)
 }
 
 // complaintsOf runs a check apart from the test and gives what it found.

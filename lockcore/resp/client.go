@@ -68,7 +68,7 @@ func (o *once) Args() []any {
 }
 
 // Eval runs a script by EVALSHA, and by EVAL where the server does not know it (so it did not run).
-func (c *Client) Eval(ctx context.Context, s *lockcore.Script, keys []string, args ...string) (any, error) {
+func (c *Client) Eval(ctx context.Context, s *lockcore.Script, keys, args []string) (any, error) {
 	reply, err := c.evalOnce(ctx, "evalsha", s.SHA1, keys, args)
 	var e *lockcore.ReplyError
 	if errors.As(err, &e) && strings.HasPrefix(e.Message, "NOSCRIPT") {

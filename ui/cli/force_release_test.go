@@ -131,8 +131,8 @@ type forgetful struct {
 	times int
 }
 
-func (f *forgetful) Eval(ctx context.Context, s *lockcore.Script, keys []string, args ...string) (any, error) {
-	got, err := f.Transport.Eval(ctx, s, keys, args...)
+func (f *forgetful) Eval(ctx context.Context, s *lockcore.Script, keys, args []string) (any, error) {
+	got, err := f.Transport.Eval(ctx, s, keys, args)
 	if f.times > 0 && err == nil {
 		f.times--
 		return nil, lockcore.ErrUnknownOutcome
