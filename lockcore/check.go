@@ -15,6 +15,7 @@ const (
 	MaxOwner    = 1024    // bytes, of an owner and of a work
 	MaxReason   = 512     // bytes
 	MaxOperator = 128     // bytes
+	MaxID       = 64      // bytes, of a request and of an operation
 	MaxKey      = 1 << 16 // bytes; Redis takes more, but no lock is named so
 )
 

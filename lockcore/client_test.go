@@ -145,8 +145,8 @@ func TestALostReplyIsAnUnknownOutcomeAndNothingIsSentTwice(t *testing.T) {
 			if _, err := c.ForceRelease(ctx, order); err != nil {
 				t.Errorf("the order tried again is answered %v", err)
 			}
-			if got := srv.CLI("HGET", "locktop:{lock:f}", "e"); !strings.HasPrefix(got, "forced") {
-				t.Errorf("the end is recorded as %q", got)
+			if l, err := direct.Inspect(ctx, "lock:f"); err != nil || len(l.Ledger.Holds) != 1 || l.Ledger.Holds[0].How != lockcore.HowForced {
+				t.Errorf("the end is recorded as %+v, %v", l, err)
 			}
 		})
 	}
@@ -201,8 +201,8 @@ func TestAReplicaSaysNothingIsYours(t *testing.T) {
 	if _, err := c.Release(ctx, "lock:a", "me", nil); !errors.Is(err, lockcore.ErrRefused) {
 		t.Errorf("a replica answers release with %v", err)
 	}
-	var held *lockcore.HeldError
-	if _, err := c.Acquire(ctx, "lock:a", "other", time.Minute, nil); !errors.As(err, &held) || held.Owner != "me" {
+	// It may be behind its master, so it does not say no either.
+	if _, err := c.Acquire(ctx, "lock:a", "other", time.Minute, nil); !errors.Is(err, lockcore.ErrRefused) {
 		t.Errorf("a replica answers another owner's acquire with %v", err)
 	}
 	if l, err := c.Inspect(ctx, "lock:a"); err != nil || l.Owner != "me" || l.Fence == 0 {

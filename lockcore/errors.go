@@ -17,9 +17,9 @@ var (
 	ErrHeld = errors.New("held by another owner")
 	// ErrNotHeld: this owner does not hold the lock. As *NotHeldError: who does, and how the hold ended.
 	ErrNotHeld = errors.New("not held by this owner")
-	// ErrRevoked: the hold was ended by force. Matches ErrNotHeld too; as *NotHeldError: by whom and why.
+	// ErrRevoked: the hold was ended by an operator. Matches ErrNotHeld too; as *NotHeldError: by whom and why.
 	ErrRevoked = errors.New("revoked")
-	// ErrChanged: a forced release found another hold than the expected one. As *ChangedError.
+	// ErrChanged: a forced release, seizure or undo found the lock other than expected. As *ChangedError.
 	ErrChanged = errors.New("the lock is not as expected any more")
 	// ErrWrongType: the key is no string, so it is no lock.
 	ErrWrongType = errors.New("the key holds another type than a lock")
@@ -54,7 +54,7 @@ func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 
 // NotHeldError tells why a release or extend had nothing to work on.
 type NotHeldError struct {
-	Op     string // release or extend
+	Op     string // acquire, extend, release, or seize where it was repeated
 	Key    string
 	Owner  string // who asked
 	Holder Holder // who holds the lock now
@@ -69,21 +69,35 @@ func (e *NotHeldError) Error() string {
 	return s + e.Holder.text()
 }
 
-// Is makes errors.Is true for ErrNotHeld, and for ErrRevoked where the hold was forced.
+// Is makes errors.Is true for ErrNotHeld, and for ErrRevoked where an operator ended the hold.
 func (e *NotHeldError) Is(target error) bool {
-	return target == ErrNotHeld || target == ErrRevoked && e.Past != nil && e.Past.How == HowForced
+	return target == ErrNotHeld || target == ErrRevoked && e.Past != nil && (e.Past.How == HowForced || e.Past.How == HowSeized)
 }
 
-// ChangedError tells what a forced release found instead of the expected hold. Nothing was done.
+// ChangedError tells what a forced release, seizure or undo found instead of what was expected.
+// Nothing was done.
 type ChangedError struct {
+	Op       string // force-release, seize or undo
 	Key      string
 	Expected string // the owner that was expected
 	Holder   Holder // who holds the lock now
 	Past     *Past  // how the expected hold ended, nil if nothing remembers it
+	Why      string // of an undo: told, taken, passed, unknown
+}
+
+// undoRefused says in words why an undo was refused.
+var undoRefused = map[string]string{
+	"told":    "its old owner has been told already",
+	"taken":   "somebody took the lock since",
+	"passed":  "its deadline has passed since",
+	"unknown": "that is not the last thing that happened to this lock",
 }
 
 func (e *ChangedError) Error() string {
-	s := fmt.Sprintf("force-release %q: not released: ", e.Key)
+	s := fmt.Sprintf("%s %q: not done: ", e.Op, e.Key)
+	if e.Why != "" {
+		s += undoRefused[e.Why] + "; "
+	}
 	if e.Past != nil {
 		s += e.Past.text() + "; "
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,6 +34,8 @@ type Hold struct {
 	TTL   time.Duration // that the server granted, or NoTTL
 	Until time.Time     // when it is over: TTL from when the request left, on the local monotonic clock; zero for NoTTL
 	Again bool          // the owner held it already: nothing was changed
+	// Request that it was granted to; empty if none was named. Release takes it as well as the fence.
+	Request string
 }
 
 // Holder is who has a lock now.
@@ -57,7 +60,8 @@ const (
 	HowReleased How = "released" // by its owner
 	HowExpired  How = "expired"  // its TTL ran out
 	HowDeleted  How = "deleted"  // somebody removed the key, nobody knows who
-	HowForced   How = "forced"   // by an operator
+	HowForced   How = "forced"   // released by an operator
+	HowSeized   How = "seized"   // taken over by an operator
 )
 
 // Past is a hold that has ended, as the ledger remembers it. Times are the server's.
@@ -68,15 +72,36 @@ type Past struct {
 	Deadline  time.Time // zero if it had no TTL
 	Ended     time.Time // zero if unknown
 	How       How
-	Operation string // of a forced end, its id
-	By        string // of a forced end, the operator
-	Reason    string // of a forced end
+	Operation string // of an operator's end, its id
+	By        string // of an operator's end, the operator
+	Reason    string // of an operator's end
+
+	// Overran is how long after the deadline the owner was still at work, as far as its own late call proved
+	// it; 0 if nothing did. Overlap: somebody else held the lock by then, so two were inside at once.
+	Overran time.Duration
+	Overlap bool
+}
+
+// end takes how a hold ended from the ledger's words.
+func (p *Past) end(how, at, operation, by, reason string) {
+	how, flags, _ := strings.Cut(how, ":")
+	p.How, p.Ended = How(how), millis(at)
+	p.Operation, p.By, p.Reason = fromItem(operation), fromItem(by), fromItem(reason)
+	if strings.HasPrefix(flags, "o") {
+		p.Overran, p.Overlap, p.Operation = time.Duration(number(operation))*time.Millisecond, flags == "ol", ""
+	}
 }
 
 func (p *Past) text() string {
 	s := "that hold was " + string(p.How)
 	if p.How == HowExpired {
 		s = "that hold expired"
+		if p.Overran > 0 {
+			s += fmt.Sprintf(" %s before its owner was done", p.Overran)
+		}
+		if p.Overlap {
+			s += " and somebody else got in"
+		}
 	}
 	if !p.Ended.IsZero() {
 		s += " at " + p.Ended.UTC().Format(time.RFC3339)

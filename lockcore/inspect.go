@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Lock is what was found of one lock at one moment.
@@ -60,10 +62,52 @@ func (c *Client) Inspect(ctx context.Context, key string) (*Lock, error) {
 	return &locks[0], nil
 }
 
-// InspectAll reads locks in one MULTI/EXEC, in the order of keys. Some hundred keys at a
-// time are fair to the server. A key that is no lock has its Err set.
+// Grouper is a transport that reads from several servers, a cluster: only keys of one group can be
+// read together.
+type Grouper interface{ Group(key string) string }
+
+// groupsAtOnce is how many groups are read at the same time.
+const groupsAtOnce = 16
+
+// InspectAll reads locks, in the order of keys: in one MULTI/EXEC, or one for each group of a Grouper. Some
+// hundred keys at a time are fair to the server. A key that is no lock has its Err set.
 // Errors: ErrRefused, ErrUnreachable.
 func (c *Client) InspectAll(ctx context.Context, keys []string) ([]Lock, error) {
+	grouper, ok := c.transport.(Grouper)
+	if !ok {
+		return c.inspectTogether(ctx, keys)
+	}
+	groups, order := map[string][]int{}, []string{}
+	for i, key := range keys {
+		g := grouper.Group(key)
+		if groups[g] == nil {
+			order = append(order, g)
+		}
+		groups[g] = append(groups[g], i)
+	}
+	locks := make([]Lock, len(keys))
+	var reading errgroup.Group
+	reading.SetLimit(groupsAtOnce)
+	for _, g := range order {
+		reading.Go(func() error {
+			some := make([]string, len(groups[g]))
+			for i, at := range groups[g] {
+				some[i] = keys[at]
+			}
+			got, err := c.inspectTogether(ctx, some)
+			for i := range got {
+				locks[groups[g][i]] = got[i]
+			}
+			return err
+		})
+	}
+	if err := reading.Wait(); err != nil {
+		return nil, err
+	}
+	return locks, nil
+}
+
+func (c *Client) inspectTogether(ctx context.Context, keys []string) ([]Lock, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -163,6 +207,7 @@ func serverTime(got any) time.Time {
 	if len(items) != 2 {
 		return time.Time{}
 	}
-	seconds, micros := reply(items).number(0), reply(items).number(1)
+	parts := reply{items: items}
+	seconds, micros := parts.number(0), parts.number(1)
 	return time.Unix(seconds, micros*1000)
 }

@@ -14,6 +14,8 @@ import (
 // WaitersKept is how many waiters a ledger lists; beyond that it only counts.
 const WaitersKept = 256
 
+var waitersKept = strconv.Itoa(WaitersKept)
+
 // deadlineTolerance is how far the ledger's deadline and the key's may lie apart for both
 // to speak of the same hold.
 const deadlineTolerance = 5 * time.Millisecond
@@ -49,6 +51,8 @@ type holdFields struct {
 }
 
 var (
+	statePattern  = regexp.MustCompile(`(?s)^(\d+) \d+ \d+ (\S+ \d+ \S+ \S+ \S+) (.*)$`)
+	countsPattern = regexp.MustCompile(`^(\d+) \d+$`)
 	holdPattern   = regexp.MustCompile(`(?s)^(\d+) (\d+) (\d+) (\S+) (.*)$`)
 	endPattern    = regexp.MustCompile(`^(\S+) (\d+) (\S+) (\S+) (\S+)$`)
 	pastPattern   = regexp.MustCompile(`(?s)^(\S+ \d+ \S+ \S+ \S+) (.*)$`)
@@ -63,18 +67,22 @@ func parseLedger(fields map[string]string) *Ledger {
 		return nil
 	}
 	l := &Ledger{
-		HighestFence: Fence(number(fields["m"])),
-		Denied:       number(fields["d"]),
-		Overruns:     number(fields["o"]),
-		Overlaps:     number(fields["l"]),
+		Overruns: number(fields["o"]),
+		Overlaps: number(fields["l"]),
+	}
+	if m := countsPattern.FindStringSubmatch(fields["d"]); m != nil {
+		l.Denied = number(m[1])
 	}
 	if m := beyondPattern.FindStringSubmatch(fields["x"]); m != nil {
 		l.NotListed = number(m[1])
 	}
-	if h, ok := parseHold(fields["h"]); ok {
-		l.present, l.presentLive = h, fields["e"] == ""
-		if !l.presentLive {
-			l.addPast(h, fields["e"])
+	if m := statePattern.FindStringSubmatch(fields["s"]); m != nil {
+		l.HighestFence = Fence(number(m[1]))
+		if h, ok := parseHold(m[3]); ok {
+			l.present, l.presentLive = h, strings.HasPrefix(m[2], "- ")
+			if !l.presentLive {
+				l.addPast(h, m[2])
+			}
 		}
 	}
 	for name, value := range fields {
@@ -125,10 +133,9 @@ func (l *Ledger) addPast(h holdFields, end string) {
 	if m == nil {
 		return
 	}
-	l.Holds = append(l.Holds, Past{
-		Owner: h.owner, Fence: h.fence, Acquired: h.acquired, Deadline: h.deadline,
-		How: How(m[1]), Ended: millis(m[2]), Operation: fromItem(m[3]), By: fromItem(m[4]), Reason: fromItem(m[5]),
-	})
+	p := Past{Owner: h.owner, Fence: h.fence, Acquired: h.acquired, Deadline: h.deadline}
+	p.end(m[1], m[2], m[3], m[4], m[5])
+	l.Holds = append(l.Holds, p)
 }
 
 // speaksOf tells whether the recorded hold is the one that was found in Redis: the same

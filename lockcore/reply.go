@@ -1,30 +1,60 @@
 package lockcore
 
-// Reading a step's reply: a list whose first item is 1 for done, 0 for not.
+// Reading a step's reply: one string of items for yes, the first being the server's time; a list
+// whose first item says why for no.
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
-type reply []any
+type reply struct {
+	done  string // of a yes: items parted by spaces
+	items []any  // of a no
+}
 
-func (r reply) ok() bool { return r.number(0) == 1 }
+func readReply(got any) (reply, bool) {
+	switch got := got.(type) {
+	case string:
+		return reply{done: got}, got != ""
+	case []any:
+		return reply{items: got}, len(got) >= 5
+	}
+	return reply{}, false
+}
 
+func (r reply) yes() bool { return r.items == nil }
+
+// why is the first item of a no.
+func (r reply) why() string { return r.text(0) }
+
+// text is item i.
 func (r reply) text(i int) string {
-	if i >= len(r) {
+	if r.yes() {
+		rest := r.done
+		for ; i > 0; i-- {
+			_, rest, _ = strings.Cut(rest, " ")
+		}
+		first, _, _ := strings.Cut(rest, " ")
+		return first
+	}
+	if i >= len(r.items) {
 		return ""
 	}
-	s, _ := r[i].(string)
+	s, _ := r.items[i].(string)
 	return s
 }
 
-func (r reply) number(i int) int64 {
-	if i >= len(r) {
-		return 0
+// from is item i of a yes with all that follows.
+func (r reply) from(i int) string {
+	rest := r.done
+	for ; i > 0; i-- {
+		_, rest, _ = strings.Cut(rest, " ")
 	}
-	if n, ok := r[i].(int64); ok {
-		return n
-	}
-	return number(r.text(i))
+	return rest
 }
+
+func (r reply) number(i int) int64 { return number(r.text(i)) }
 
 func (r reply) fence(i int) Fence { return Fence(r.number(i)) }
 
@@ -36,22 +66,29 @@ func (r reply) ttl(i int) time.Duration {
 	return time.Duration(r.number(i)) * time.Millisecond
 }
 
-// holder reads items 1 to 3 of a "not done".
+// holder reads items 1 to 3 of a no.
 func (r reply) holder() Holder {
 	return Holder{Owner: r.text(1), TTL: r.ttl(2), Fence: r.fence(3)}
 }
 
-// past reads items 4 to 9 of a "not done".
+// past reads items 5 to 11 of a no; it is nil if nothing is remembered.
 func (r reply) past(owner string) *Past {
-	if len(r) < 10 {
+	if len(r.items) < 12 {
 		return nil
 	}
-	return &Past{
-		Owner: owner, Fence: r.fence(9), How: How(r.text(4)), Ended: millis(r.text(5)),
-		Operation: fromItem(r.text(6)), By: fromItem(r.text(7)), Reason: fromItem(r.text(8)),
-	}
+	p := &Past{Owner: owner, Fence: r.fence(10), Deadline: millis(r.text(11))}
+	p.end(r.text(5), r.text(6), r.text(7), r.text(8), r.text(9))
+	return p
 }
 
 func (r reply) notHeld(op, key, owner string) *NotHeldError {
 	return &NotHeldError{Op: op, Key: key, Owner: owner, Holder: r.holder(), Past: r.past(owner)}
+}
+
+// now is the server's time at which the step ran, in ms.
+func (r reply) now() int64 {
+	if r.yes() {
+		return r.number(0)
+	}
+	return r.number(4)
 }

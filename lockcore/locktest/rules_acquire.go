@@ -38,9 +38,10 @@ var acquireRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "if holder and holder ~= owner then", Put: "if holder and string.sub(holder, 1, #owner) ~= owner then"},
-			{Script: "acquire", Take: "if got[6] then redis.pcall('HDEL', ledger, work) end", Put: ""},
-			{Script: "acquire", Take: "local denied = whole(got[1]) + 1", Put: "local denied = 1"},
+			{Script: "acquire", Take: "if holder == owner and (request", Put: "if string.sub(holder, 1, #owner) == owner and (request"},
+			{Script: "acquire", Take: "if holder and (holder ~= owner or request ~= '-') then", Put: "if holder and request ~= '-' then"},
+			{Script: "acquire", Take: "if waited then redis.pcall('HDEL', ledger, 'w:' .. ARGV[3]) end", Put: ""},
+			{Script: "acquire", Take: "denied = digits(denied + 1)", Put: "denied = '1'"},
 		},
 	},
 	{
@@ -61,17 +62,21 @@ var acquireRules = []Rule{
 		},
 	},
 	{
-		Name: "the present owner finds its own hold, unchanged",
+		Name: "an owner that names no request finds its own hold, unchanged",
 		Check: func(t T, s *Server) {
 			c := on(t, s.Transport)
-			first := c.acquires("lock:a", "me")
-			again, err := c.Acquire(c.ctx, "lock:a", "me", ttl/2, nil)
+			nameless := &lockcore.AcquireOptions{Request: lockcore.NoRequest}
+			first, err := c.Acquire(c.ctx, "lock:a", "me", ttl, nameless)
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			again, err := c.Acquire(c.ctx, "lock:a", "me", ttl/2, nameless)
 			if err != nil || !again.Again || again.Fence != first.Fence || again.TTL <= ttl/2 {
 				t.Errorf("found again as %+v, %v; should be %+v with its TTL unchanged", again, err, first)
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "  if hold then return {1, hold.fence, digits(left), 1} end", Put: ""},
+			{Script: "acquire", Take: "if holder == owner and (request == '-' or request == req) then", Put: "if false then"},
 		},
 	},
 	{
@@ -115,7 +120,7 @@ var acquireRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "  if not holder then redis.call('DEL', lock) end\n", Put: ""},
+			{Script: "acquire", Take: "  if granted then redis.call('DEL', lock) end\n", Put: ""},
 		},
 	},
 	{
@@ -133,8 +138,9 @@ var acquireRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "pcall(record_denial, got, pttl)", Put: "true, record_denial(got, pttl)"},
-			{Script: "acquire", Take: "redis.pcall('HMGET', ledger, 'd',", Put: "redis.call('HMGET', ledger, 'd',"},
+			{Script: "acquire", Take: "if not denied or #denied > 15", Put: "if #denied > 15"},
+			{Script: "acquire", Take: "redis.pcall('HMGET', ledger, work, 'x')", Put: "redis.call('HMGET', ledger, work, 'x')"},
+			{Script: "acquire", Take: "if refused and (not holder or", Put: "if refused and (true or"},
 		},
 	},
 	{
@@ -158,7 +164,8 @@ var acquireRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "release", Take: "redis.call('DEL', lock)\n", Put: "local w = write(ledger, {'e', 'x'}, 0) if w then return redis.error_reply(w) end redis.call('DEL', lock)\n"},
+			{Script: "release", Take: "redis.call('DEL', lock)\n", Put: "redis.call('HSET', ledger, 'z', 'x') redis.call('DEL', lock)\n"},
+			{Script: "acquire", Take: "redis.pcall('SET', lock, owner, 'NX'", Put: "redis.call('SET', lock, owner, 'NX'"},
 		},
 	},
 	{
@@ -166,10 +173,14 @@ var acquireRules = []Rule{
 		Config: true,
 		Check: func(t T, s *Server) {
 			c := on(t, s.Transport)
-			h := c.acquires("lock:a", "me")
+			repeat := &lockcore.AcquireOptions{Request: "r"}
+			h, err := c.Acquire(c.ctx, "lock:a", "me", ttl, repeat)
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
 			s.Do("CONFIG", "SET", "min-replicas-to-write", "1")
 			defer s.Do("CONFIG", "SET", "min-replicas-to-write", "0")
-			if _, err := c.Acquire(c.ctx, "lock:a", "me", ttl, nil); !errors.Is(err, lockcore.ErrRefused) {
+			if _, err := c.Acquire(c.ctx, "lock:a", "me", ttl, repeat); !errors.Is(err, lockcore.ErrRefused) {
 				t.Errorf("a master without its replicas answers the owner's acquire with %v", err)
 			}
 			if _, err := c.Extend(c.ctx, "lock:a", "me", ttl/2, &lockcore.ExtendOptions{Fence: h.Fence}); !errors.Is(err, lockcore.ErrRefused) {
@@ -178,8 +189,8 @@ var acquireRules = []Rule{
 			c.isDenied("lock:a", "other", "")
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "  if refused then return redis.error_reply(refused) end\n", Put: ""},
-			{Script: "extend", Take: "if refused then return redis.error_reply(refused) end\n", Put: ""},
+			{Script: "acquire", Take: "        if no_yes then return redis.error_reply(no_yes) end\n", Put: ""},
+			{Script: "extend", Take: "  if refused then return redis.error_reply(refused) end\n", Put: ""},
 		},
 	},
 	{
@@ -196,7 +207,7 @@ var acquireRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "    listed = n < waiters_max\n", Put: ""},
+			{Script: "acquire", Take: "tonumber(listed) < waiters_max then", Put: "true then"},
 		},
 	},
 	{
@@ -214,7 +225,8 @@ var acquireRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "    local renewed = redis.pcall('PEXPIRE', ledger, digits(ttl + DAY_MS))\n", Put: "    local renewed = nil\n"},
+			{Script: "acquire", Take: "  local renewed = redis.pcall('PEXPIREAT', ledger, expires)\n", Put: "  local renewed = nil\n"},
+			{Script: "acquire", Take: "    redis.pcall('PEXPIRE', ledger, digits(math.max(pttl, 0) + DAY_MS))\n", Put: ""},
 		},
 	},
 }

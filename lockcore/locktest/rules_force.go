@@ -42,8 +42,8 @@ var forceRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "force_release", Take: "local holder = redis.call('GET', lock)\nif holder ~= owner then\n", Put: "local holder = redis.call('GET', lock)\nif not holder then\n"},
-			{Script: "force_release", Take: "  if not hold or hold.fence ~= fence then\n", Put: "  if false then\n"},
+			{Script: "force_release", Take: "local meant = holder == ARGV[1]\n", Put: "local meant = holder and true\n"},
+			{Script: "force_release", Take: "meant = recorded and hold_fence == ARGV[2]", Put: "meant = true"},
 		},
 	},
 	{
@@ -76,15 +76,15 @@ var forceRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "force_release", Take: "  if (now_ends == 0) ~= (then_ended == 0) or math.abs(now_ends - then_ended) > SEEN_TOLERANCE_MS then\n", Put: "  if false then\n"},
-			{Script: "force_release", Take: "(now_ends == 0) ~= (then_ended == 0) or ", Put: "now_ends ~= 0 and then_ended ~= 0 and "},
+			{Script: "force_release", Take: "math.abs(ends - seen) <= SEEN_TOLERANCE_MS\n", Put: "true\n"},
+			{Script: "force_release", Take: "(ends == 0) == (seen == 0) and math.abs(ends - seen)", Put: "ends == 0 or seen == 0 or math.abs(ends - seen)"},
 		},
 	},
 	{
 		Name: "after a forced release no fence of before is the newest again, and the old owner learns why",
 		Check: func(t T, s *Server) {
 			c := on(t, s.Transport)
-			s.Do("HSET", "locktop:{lock:a}", "m", fmt.Sprint(time.Now().Add(time.Hour).UnixMicro())) // beyond the clock
+			s.Do("HSET", "locktop:{lock:a}", "s", endedState(fmt.Sprint(time.Now().Add(time.Hour).UnixMicro()))) // beyond the clock
 			h := c.acquires("lock:a", "victim")
 			c.forces("lock:a", c.sees("lock:a").Expectation(), "")
 			if l := c.sees("lock:a"); l.Ledger.HighestFence <= h.Fence {
@@ -100,8 +100,8 @@ var forceRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "force_release", Take: "{'m', highest, 'e', ", Put: "{'e', "},
-			{Script: "force_release", Take: "  failed = write(ledger, fields, 0)\n", Put: ""},
+			{Script: "force_release", Take: "digits(next_fence(highest)) .. ' '", Put: "highest .. ' '"},
+			{Script: "force_release", Take: "  failed = write(fields)\n", Put: ""},
 		},
 	},
 	{
@@ -124,7 +124,7 @@ var forceRules = []Rule{
 			c.cannotForce("lock:a", seen) // another operation finds it changed
 		},
 		Mutations: []Mutation{
-			{Script: "force_release", Take: "if past then\n  return {1, past[6]", Put: "if false then\n  return {1, past[6]"},
+			{Script: "force_release", Take: "if before and before.how == 'forced' then", Put: "if false then"},
 		},
 	},
 	{

@@ -29,8 +29,9 @@ var releaseRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "release", Take: "if holder ~= owner then\n", Put: "if false then\n"},
-			{Script: "release", Take: "if holder ~= owner then\n", Put: "if string.sub(holder or '', 1, #owner) ~= owner then\n"},
+			{Script: "release", Take: "if holder == owner then\n", Put: "if holder then\n"},
+			{Script: "release", Take: "if holder == owner then\n", Put: "if string.sub(holder or '', 1, #owner) == owner then\n"},
+			{Script: "release", Take: "local holder = redis.call('GET', lock)\n", Put: "local holder = redis.call('GET', lock) redis.call('DEL', lock)\n"},
 		},
 	},
 	{
@@ -52,8 +53,8 @@ var releaseRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "release", Take: "if fence ~= '' and (not hold or hold.fence ~= fence) then", Put: "if false then"},
-			{Script: "extend", Take: "if fence ~= '' and (not hold or hold.fence ~= fence) then", Put: "if false then"},
+			{Script: "release", Take: "(fence == '' or recorded and hold_fence == fence)", Put: "true"},
+			{Script: "extend", Take: "or fence ~= '' and (not recorded or hold_fence ~= fence) then", Put: "then"},
 		},
 	},
 	{
@@ -95,9 +96,9 @@ var releaseRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "release", Take: "write(ledger, {'e', 'released ' .. digits(now_ms) .. ' - - -'}, 0)\n", Put: ""},
-			{Script: "acquire", Take: "archive(fields, got[2], got[3], got[4])\n", Put: ""},
-			{Script: "acquire", Take: "  'e', '',\n", Put: ""},
+			{Script: "release", Take: "redis.pcall('HSET', ledger, 's', head .. ' released ' .. now .. ' - - - ' .. hold)\n", Put: ""},
+			{Script: "acquire", Take: "fields[3], fields[4] = 'p' .. count % HOLDS_KEPT, ended(last)", Put: "fields[3], fields[4] = 'z', ''"},
+			{Script: "acquire", Take: "count % HOLDS_KEPT", Put: "count % 4"},
 		},
 	},
 	{
@@ -136,7 +137,7 @@ var releaseRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "release", Take: "redis.call('DEL', lock)\n", Put: "if write(ledger, {'e', 'x'}, 0) then return redis.error_reply('no') end redis.call('DEL', lock)\n"},
+			{Script: "release", Take: "redis.call('DEL', lock)\n", Put: "redis.call('HSET', ledger, 'z', 'x') redis.call('DEL', lock)\n"},
 		},
 	},
 }
@@ -172,9 +173,9 @@ var extendRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "extend", Take: "if left >= 0 and left < ttl then", Put: "if left >= 0 then"},
-			{Script: "extend", Take: "if left >= 0 and left < ttl then", Put: "if left < ttl then"},
-			{Script: "extend", Take: "if holder ~= owner then\n", Put: "if false then\n"},
+			{Script: "extend", Take: "if left < 0 or left >= ttl then", Put: "if left < 0 then"},
+			{Script: "extend", Take: "if left < 0 or left >= ttl then", Put: "if left >= ttl then"},
+			{Script: "extend", Take: "if holder ~= owner or fence", Put: "if fence"},
 			{Script: "extend", Take: "  left = ttl\n", Put: ""},
 		},
 	},
@@ -193,7 +194,7 @@ var extendRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "extend", Take: "    if failed then return redis.error_reply('LEDGER ' .. failed) end\n", Put: ""},
+			{Script: "extend", Take: "    if type(wrote) == 'table' and wrote.err then return redis.error_reply('LEDGER ' .. wrote.err) end\n", Put: ""},
 		},
 	},
 }

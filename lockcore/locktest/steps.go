@@ -35,7 +35,8 @@ func (c client) acquires(key, owner string) *lockcore.Hold {
 
 func (c client) isDenied(key, owner, work string) *lockcore.HeldError {
 	c.Helper()
-	_, err := c.Acquire(c.ctx, key, owner, ttl, &lockcore.AcquireOptions{Work: work})
+	// It names no request, so that its owner alone decides.
+	_, err := c.Acquire(c.ctx, key, owner, ttl, &lockcore.AcquireOptions{Work: work, Request: lockcore.NoRequest})
 	var held *lockcore.HeldError
 	if !errors.As(err, &held) || !errors.Is(err, lockcore.ErrHeld) {
 		c.Fatalf("%s should be denied %s, and the answer is: %v", owner, key, err)

@@ -1,37 +1,51 @@
 -- extend: at least this much time from now. Never shortens, never creates.
 -- KEYS: 1 lock, 2 ledger
--- ARGV: 1 owner, 2 TTL ms, 3 fence or ''
--- Reply: {1, fence or '', TTL left ms or -1}
---        {0, holder or '', its TTL left ms, -1 or -2, its fence or '', and of this owner's own hold, where
---         the ledger remembers it: how, time ms, operation, by, reason, fence}
+-- ARGV: 1 owner, 2 TTL ms, 3 fence or '', 4 when the call was sent, ms of the server's clock, or ''
+-- Reply: 'now-ms fence-or-0 TTL-left-ms-or--1'
+--        {'gone', …} as past.lua's no
 
 local lock, ledger = KEYS[1], KEYS[2]
 local owner, ttl, fence = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
+--@ ledger
+
 local holder = redis.call('GET', lock)
-if holder ~= owner then
-  return not_yours(lock, ledger, holder, owner, fence)
-end
-
-local left = redis.call('PTTL', lock)
-local got = redis.pcall('HMGET', ledger, 'h', 'e')
-local hold = not got.err and speaks_of(got[1], got[2], owner, left) or nil
-if fence ~= '' and (not hold or hold.fence ~= fence) then
-  return not_yours(lock, ledger, holder, owner, fence)
-end
-
-local refused = refused_write(ledger)
-if refused then return redis.error_reply(refused) end
-if left >= 0 and left < ttl then
-  local deadline = digits(now_ms + ttl)
-  if hold then
-    -- The ledger first: if it cannot follow, the key keeps the deadline that it speaks of.
-    local failed = write(ledger, {
-      'h', hold.fence .. ' ' .. hold.acquired .. ' ' .. deadline .. ' ' .. hold.request .. ' ' .. owner,
-    }, ttl)
-    if failed then return redis.error_reply('LEDGER ' .. failed) end
+local left, s, recorded, head, hold_fence, acquired, request
+if holder == owner then
+  left = redis.call('PTTL', lock)
+  s = redis.pcall('HGET', ledger, 's')
+  if type(s) == 'string' then
+    local how, deadline, o, _
+    head, how, _, hold_fence, acquired, deadline, request, o = taken_apart(s)
+    recorded = how and speaks(how, o, tonumber(deadline), holder, left)
   end
-  redis.call('PEXPIREAT', lock, deadline)
+end
+if holder ~= owner or fence ~= '' and (not recorded or hold_fence ~= fence) then
+  --@ past
+  return no('gone', holder, owner, fence, '', ARGV[4], true)
+end
+
+if left < 0 or left >= ttl then
+  --@ no_yes
+  local refused = refused_write()
+  if refused then return redis.error_reply(refused) end
+else
+  local deadline = digits(now_ms + ttl)
+  if recorded then
+    -- The ledger first: if it cannot follow, the key keeps the deadline that it speaks of.
+    local highest, count, expires = match(head, '^(%d+) (%d+) (%d+)$')
+    local renew = tonumber(expires) < now_ms + ttl + DAY_MS / 2
+    if renew then expires = digits(now_ms + ttl + DAY_MS) end
+    local wrote = redis.pcall('HSET', ledger, 's', highest .. ' ' .. count .. ' ' .. expires .. ' - 0 - - - '
+      .. hold_fence .. ' ' .. acquired .. ' ' .. deadline .. ' ' .. request .. ' ' .. owner)
+    if type(wrote) == 'table' and wrote.err then return redis.error_reply('LEDGER ' .. wrote.err) end
+    if renew then redis.pcall('PEXPIREAT', ledger, expires) end
+  end
+  local lengthened = redis.pcall('PEXPIREAT', lock, deadline)
+  if type(lengthened) == 'table' and lengthened.err then
+    if recorded then redis.pcall('HSET', ledger, 's', s) end
+    return redis.error_reply(lengthened.err)
+  end
   left = ttl
 end
-return {1, hold and hold.fence or '', digits(left)}
+return now .. ' ' .. (recorded and hold_fence or '0') .. ' ' .. digits(left)

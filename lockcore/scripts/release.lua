@@ -1,28 +1,43 @@
 -- release: end one's own hold. A hold that its owner ended already counts as released.
 -- KEYS: 1 lock, 2 ledger
--- ARGV: 1 owner, 2 fence or ''
--- Reply: {1, fence or '', held ms or -1}
---        {0, holder or '', its TTL left ms, -1 or -2, its fence or '', and of this owner's own hold, where
---         the ledger remembers it: how, time ms, operation, by, reason, fence}
+-- ARGV: 1 owner, 2 fence or '', 3 request or '', 4 when the call was sent, ms of the server's clock, or ''
+-- Where a request is named that was not granted yet, it is given up: it will not be granted any more.
+-- Reply: 'now-ms fence-or-0 held-ms-or--1'
+--        {'gone', …} as past.lua's no
 
 local lock, ledger = KEYS[1], KEYS[2]
-local owner, fence = ARGV[1], ARGV[2]
+local owner, fence, request = ARGV[1], ARGV[2], ARGV[3]
+
+--@ ledger
 
 local holder = redis.call('GET', lock)
-if holder ~= owner then
-  return not_yours(lock, ledger, holder, owner, fence)
+if holder == owner then
+  local pttl = redis.call('PTTL', lock)
+  local s = redis.pcall('HGET', ledger, 's')
+  local head, how, hold, hold_fence, acquired, deadline, req, o
+  local recorded = false
+  if type(s) == 'string' then
+    head, how, hold, hold_fence, acquired, deadline, req, o = taken_apart(s)
+    recorded = how and speaks(how, o, tonumber(deadline), holder, pttl)
+  end
+  if (fence == '' or recorded and hold_fence == fence) and (request == '' or recorded and req == request) then
+    -- The lock first: where the ledger cannot be written, the lock is free all the same.
+    redis.call('DEL', lock)
+    if not recorded then return now .. ' 0 -1' end
+    redis.pcall('HSET', ledger, 's', head .. ' released ' .. now .. ' - - - ' .. hold)
+    local held = acquired == '0' and '-1' or digits(math.max(now_ms - acquired, 0))
+    return now .. ' ' .. hold_fence .. ' ' .. held
+  end
 end
 
-local got = redis.pcall('HMGET', ledger, 'h', 'e')
-local hold = not got.err and speaks_of(got[1], got[2], owner, redis.call('PTTL', lock)) or nil
-if fence ~= '' and (not hold or hold.fence ~= fence) then
-  return not_yours(lock, ledger, holder, owner, fence)
-end
+--@ past
+--@ issue
 
--- The lock first: where the ledger cannot be written, the lock is free all the same.
-redis.call('DEL', lock)
-if not hold then return {1, '', '-1'} end
-write(ledger, {'e', 'released ' .. digits(now_ms) .. ' - - -'}, 0)
-local held = '-1'
-if hold.acquired ~= '0' then held = digits(math.max(now_ms - tonumber(hold.acquired), 0)) end
-return {1, hold.fence, held}
+if request ~= '' then
+  local r = redis.call('HGET', ledger, 'r')
+  if not string.find((r or '') .. ' ', ' ' .. request .. ' ', 1, true) then
+    redis.call('HSET', ledger, 'r', kept_requests(request, r))
+    if redis.call('PTTL', ledger) < 0 then redis.call('PEXPIRE', ledger, digits(DAY_MS)) end
+  end
+end
+return no('gone', holder, owner, fence, request, ARGV[4], true)

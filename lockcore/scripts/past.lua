@@ -1,0 +1,99 @@
+-- What the ledger remembers of holds that are over: for answers that say what became of one.
+
+-- remembered lists the recorded holds: field, head (of the state only), how, flags, at, op, by, reason,
+-- hold, fence, acquired, deadline, request, owner.
+local function remembered()
+  local got = redis.pcall('HMGET', ledger, 's', 'p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7')
+  if got.err then return {} end
+  local holds = {}
+  for i = 1, 9 do
+    local text, head = got[i], nil
+    if text and i == 1 then head, text = match(text, '^(%d+ %d+ %d+) (.*)$') end
+    if text then
+      local e = {field = i == 1 and 's' or 'p' .. (i - 2), head = head}
+      e.how, e.at, e.op, e.by, e.reason, e.hold = match(text, '^(%S+) (%d+) (%S+) (%S+) (%S+) (.*)$')
+      if e.how then
+        e.fence, e.acquired, e.deadline, e.request, e.owner = match(e.hold, '^(%d+) (%d+) (%d+) (%S+) (.*)$')
+      end
+      if e.how and e.fence then
+        if e.how == '-' then -- no end is on record
+          e.how, e.at = 'deleted', '0'
+          if e.deadline ~= '0' and now_ms >= tonumber(e.deadline) then e.how, e.at = 'expired', e.deadline end
+        end
+        e.how, e.flags = match(e.how, '^(%a+):?(%a*)$')
+        holds[#holds + 1] = e
+      end
+    end
+  end
+  return holds
+end
+
+-- newest finds the newest of these holds with this owner, fence, operation and request, where those are given.
+local function newest(holds, owner, fence, op, request)
+  local found, best = nil, -1
+  for _, e in ipairs(holds) do
+    if e.how and (owner == '' or e.owner == owner) and (fence == '' or e.fence == fence)
+        and (op == '' or e.op == op) and (request == '' or e.request == request) and tonumber(e.fence) > best then
+      found, best = e, tonumber(e.fence)
+    end
+  end
+  return found
+end
+
+-- as_text is a remembered hold as its field has it.
+local function as_text(e)
+  local how = e.flags == '' and e.how or e.how .. ':' .. e.flags
+  local text = how .. ' ' .. e.at .. ' ' .. e.op .. ' ' .. e.by .. ' ' .. e.reason .. ' ' .. e.hold
+  return e.head and e.head .. ' ' .. text or text
+end
+
+-- note_overrun counts a hold whose owner was at work after its deadline, as a call of its own that was
+-- sent after it proves; once for each fence. Somebody else who got in meanwhile makes it an overlap.
+local function note_overrun(holds, past, holder, holder_recorded, sent)
+  if past.how ~= 'expired' or past.flags ~= '' or sent == '' or past.deadline == '0' then return end
+  local late = tonumber(sent) - tonumber(past.deadline)
+  if late <= 0 then return end
+  local overlap = holder and holder ~= past.owner and not holder_recorded
+  for _, e in ipairs(holds) do
+    if tonumber(e.fence) > tonumber(past.fence) and e.owner ~= past.owner and tonumber(e.acquired) <= tonumber(sent) then
+      overlap = true
+    end
+  end
+  local counted = redis.pcall('HMGET', ledger, 'o', 'l')
+  past.flags, past.op = overlap and 'ol' or 'o', digits(late)
+  redis.pcall('HSET', ledger, past.field, as_text(past),
+    'o', digits((tonumber(counted[1] or nil) or 0) + 1),
+    'l', digits((tonumber(counted[2] or nil) or 0) + (overlap and 1 or 0)))
+end
+
+-- no answers a call about a hold that is not in Redis, or not as expected:
+-- {why, holder or '', its TTL ms, -1 or -2, its fence or 0, now}, and of the hold that was meant, where the
+-- ledger remembers it: {…, how, time ms, operation, by, reason, fence, deadline ms}.
+-- sent is when its owner's call left, '' where unknown or where it is not its owner who asks.
+local function no(why, holder, owner, fence, request, sent, owner_asks)
+  local pttl, holder_fence, recorded = -2, '0', false
+  local holds = remembered()
+  if holder then
+    pttl = redis.call('PTTL', lock)
+    local s = redis.pcall('HGET', ledger, 's')
+    if type(s) == 'string' then
+      local _, how, _, f, _, deadline, _, o = taken_apart(s)
+      if how and speaks(how, o, tonumber(deadline), holder, pttl) then holder_fence, recorded = f, true end
+    end
+  end
+  local reply = {why, holder or '', digits(pttl), holder_fence, now}
+  local past = newest(holds, owner, fence, '', request)
+  if past and recorded and past.field == 's' then past = nil end -- that one is not over
+  if past then
+    note_overrun(holds, past, holder, recorded, sent)
+    if owner_asks and past.how == 'forced' and past.flags == '' then
+      past.flags = 't' -- from here on it cannot be undone
+      redis.pcall('HSET', ledger, past.field, as_text(past))
+    end
+    local how = past.flags == '' and past.how or past.how .. ':' .. past.flags
+    for i, item in ipairs({how, past.at, past.op, past.by, past.reason, past.fence, past.deadline}) do
+      reply[5 + i] = item
+    end
+  end
+  return reply
+end

@@ -1,0 +1,58 @@
+-- seize: end somebody else's hold, if it still is the one that was looked at, and hold the lock
+-- instead, in one step, so that nobody else gets in between.
+-- KEYS: 1 lock, 2 ledger
+-- ARGV: 1 expected owner, 2 expected fence or '', 3 expected deadline ms, 0 for none or '' for any,
+--       4 operation id, 5 operator, 6 reason (the last three percent-encoded), 7 new owner, 8 TTL ms
+-- Reply: 'now-ms fence TTL-left-ms ended-fence-or-0 TTL-that-was-left-ms-or--1 held-ms-or--1 before': before is 1
+--        where this operation had done it already
+--        {'changed', …} as past.lua's no, of the expected hold
+--        {'gone', …} likewise, of the hold that this operation had seized and that is over
+
+local lock, ledger = KEYS[1], KEYS[2]
+
+--@ ledger
+--@ issue
+--@ past
+--@ expected
+
+-- The same operation once more, after a lost reply: it is done. Its id is the new hold's request.
+local holds = remembered()
+local mine = newest(holds, ARGV[7], '', '', ARGV[4])
+if mine then
+  local pttl = holder == ARGV[7] and redis.call('PTTL', lock)
+  if mine.field == 's' and pttl and speaks(match(last, '^%S+'), mine.owner, tonumber(mine.deadline), holder, pttl) then
+    local old = newest(holds, '', '', ARGV[4], '')
+    --@ no_yes
+    local refused = refused_write()
+    if refused then return redis.error_reply(refused) end
+    return now .. ' ' .. mine.fence .. ' ' .. digits(pttl) .. ' ' .. (old and old.fence or '0') .. ' -1 -1 1'
+  end
+  return no('gone', holder, ARGV[7], '', ARGV[4], '', false)
+end
+
+if not meant then return no('changed', holder, ARGV[1], ARGV[2], '', '', false) end
+if unreadable then return redis.error_reply('LEDGER ' .. unreadable) end
+
+local ttl = tonumber(ARGV[8])
+local deadline = digits(now_ms + ttl)
+local fence = digits(next_fence(highest))
+local fields = {}
+if last and not recorded then archive(fields, ended(last)) end
+archive(fields, 'seized ' .. now .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. hold)
+if tonumber(expires) < now_ms + ttl + DAY_MS / 2 then expires = digits(now_ms + ttl + DAY_MS) end
+fields[#fields + 1] = 's'
+fields[#fields + 1] = fence .. ' ' .. count .. ' ' .. expires .. ' - 0 - - - '
+  .. fence .. ' ' .. now .. ' ' .. deadline .. ' ' .. ARGV[4] .. ' ' .. ARGV[7]
+fields[#fields + 1] = 'r'
+fields[#fields + 1] = kept_requests(ARGV[4], redis.call('HGET', ledger, 'r'))
+
+-- The ledger first: where it cannot be written, nobody's hold has been touched.
+local failed = write(fields)
+if failed then return redis.error_reply('LEDGER ' .. failed) end
+redis.pcall('PEXPIREAT', ledger, expires)
+local taken = redis.pcall('SET', lock, ARGV[7], 'PXAT', deadline)
+if taken.err then
+  if s then redis.pcall('HSET', ledger, 's', s) else redis.pcall('HDEL', ledger, 's') end
+  return redis.error_reply(taken.err)
+end
+return now .. ' ' .. fence .. ' ' .. ARGV[8] .. ' ' .. hold_fence .. ' ' .. digits(left) .. ' ' .. held .. ' 0'
