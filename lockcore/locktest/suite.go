@@ -23,6 +23,8 @@ type Server struct {
 	Do func(args ...string) string
 	// As gives a transport for a user who lacks commands, "-hset" say; nil where the server knows no users.
 	As func(rights ...string) lockcore.Transport
+	// Cluster says that a key and its ledger must lie in one slot.
+	Cluster bool
 }
 
 // T is what a check reports to; *testing.T is one.
@@ -53,7 +55,9 @@ type Mutation struct {
 // Rules are all rules.
 func Rules() []Rule {
 	var all []Rule
-	for _, some := range [][]Rule{acquireRules, fenceRules, releaseRules, extendRules, forceRules} {
+	for _, some := range [][]Rule{
+		acquireRules, requestRules, fenceRules, releaseRules, extendRules, overrunRules, forceRules, seizeRules, undoRules, edgeRules,
+	} {
 		all = append(all, some...)
 	}
 	return all
