@@ -129,6 +129,9 @@ func classify(op, key string, err error) error {
 	switch code.FindString(reply.Message) {
 	case "WRONGTYPE":
 		return opError(op, key, fmt.Errorf("%w: %s", ErrWrongType, reply.Message))
+	case "CROSSSLOT":
+		return opError(op, key, fmt.Errorf("%w: on a cluster a lock and its ledger share a slot, and this key's braces leave it no place there; "+
+			"choose a name without them, or with one {tag}", ErrInvalid))
 	case "LEDGER":
 		return opError(op, key, fmt.Errorf("%w: %s", ErrLedger, reply.Message))
 	}

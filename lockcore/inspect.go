@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -77,6 +78,13 @@ func (c *Client) InspectAll(ctx context.Context, keys []string) ([]Lock, error) 
 	if !ok {
 		return c.inspectTogether(ctx, keys)
 	}
+	if slices.ContainsFunc(keys, lone) {
+		// Such a key is grouped apart from its ledger on a cluster only, and that the transport knows once
+		// it has been in touch.
+		if _, err := c.transport.Read(ctx, [][]string{{"TIME"}}); err != nil {
+			return nil, classify("inspect", fmt.Sprintf("%d locks", len(keys)), err)
+		}
+	}
 	groups, order := map[string][]int{}, []string{}
 	for i, key := range keys {
 		g := grouper.Group(key)
@@ -115,7 +123,11 @@ func (c *Client) inspectTogether(ctx context.Context, keys []string) ([]Lock, er
 	commands = append(commands, []string{"TIME"})
 	for _, key := range keys {
 		ledger, _ := LedgerKey(key)
-		commands = append(commands, []string{"GET", key}, []string{"PTTL", key}, []string{"HGETALL", ledger})
+		read := []string{"HGETALL", ledger}
+		if lone(key) && c.apart(key, ledger) {
+			read = []string{"EXISTS", key} // in its place: no ledger can be there
+		}
+		commands = append(commands, []string{"GET", key}, []string{"PTTL", key}, read)
 	}
 	commands = append(commands, []string{"TIME"})
 
@@ -143,6 +155,21 @@ func (c *Client) inspectTogether(ctx context.Context, keys []string) ([]Lock, er
 		l.read(got[1+3*i], got[2+3*i], got[3+3*i], from, to)
 	}
 	return locks, nil
+}
+
+// lone tells that a key and its ledger would lie in different slots of a cluster.
+func lone(key string) bool {
+	if key == "" {
+		return false
+	}
+	_, sameSlot := LedgerKey(key)
+	return !sameSlot
+}
+
+// apart tells whether two keys cannot be read together.
+func (c *Client) apart(a, b string) bool {
+	grouper, ok := c.transport.(Grouper)
+	return ok && grouper.Group(a) != grouper.Group(b)
 }
 
 // read takes a GET, a PTTL and a HGETALL of the ledger, read between from and to of the server's clock.

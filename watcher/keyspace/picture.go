@@ -61,6 +61,7 @@ type known struct {
 	highest  lockcore.Fence
 	counts   watcher.Counts
 	waiters  map[string]lockcore.Waiter
+	overran  []lockcore.Fence // holds whose overrun was told
 
 	seen      uint64    // the last scan that found it
 	queued    bool      // it waits to be read
@@ -110,6 +111,7 @@ type change struct {
 	inferred bool // no notification told of it
 	first    bool // the lock was not known before
 	counts   *watcher.Counts
+	seizure  *lockcore.Past // the hold whose seizure began the next one
 }
 
 // apply makes a reading the last one and emits what changed.
@@ -134,6 +136,7 @@ func (k *known) apply(l *lockcore.Lock, node string, emit func(watcher.Event)) {
 		}
 	}
 	c.holds()
+	c.overruns()
 	c.contention()
 	k.read, k.hints, k.firstEnd, k.unsure, k.used = true, 0, 0, false, l.ReadAt
 }
@@ -184,9 +187,12 @@ func (c *change) holds() {
 		if how == "" && len(missed) > 0 {
 			how = watcher.Deleted // it was gone before the next one came
 		}
-		if how == "" {
+		switch how {
+		case "":
 			before = k.owner // replaced by a plain write: one event tells both
-		} else {
+		case watcher.Seized:
+			c.seizure = past // so does the seizure
+		default:
 			c.end(how, past)
 		}
 		k.held = false
@@ -215,6 +221,8 @@ func (c *change) endOf() (watcher.Type, *lockcore.Past) {
 		return watcher.Released, past
 	case past != nil && past.How == lockcore.HowForced:
 		return watcher.Forced, past
+	case past != nil && past.How == lockcore.HowSeized:
+		return watcher.Seized, past
 	case k.firstEnd == hintDeleted:
 		return watcher.Deleted, past
 	case k.hints&hintSet != 0 && l.Owner != "":
@@ -284,12 +292,17 @@ func (c *change) between(missed []lockcore.Past) {
 	for _, p := range missed {
 		e := c.event(watcher.Acquired)
 		e.Time, e.Inferred = l.Local(p.Acquired), true
+		c.seized(&e)
 		e.Owner, e.Fence, e.Held = watcher.NewText(p.Owner), p.Fence, 0
 		e.TTL = lockcore.NoTTL
 		if !p.Deadline.IsZero() {
 			e.TTL, e.Deadline = p.Deadline.Sub(p.Acquired), p.Deadline
 		}
 		c.emit(e)
+		if p.How == lockcore.HowSeized {
+			c.seizure = &p
+			continue
+		}
 		e = c.event(watcher.Type(p.How))
 		e.Time, e.Inferred, e.Owner, e.Fence = l.ReadAt, true, watcher.NewText(p.Owner), p.Fence
 		e.By, e.Reason = watcher.NewText(p.By), watcher.NewText(p.Reason)
@@ -308,6 +321,7 @@ func (c *change) begin(before watcher.Text) {
 	}
 	e := c.event(t)
 	e.Owner, e.PreviousOwner, e.Fence = watcher.NewText(l.Owner), before, l.Fence
+	c.seized(&e)
 	k.begun = time.Time{}
 	switch {
 	case l.Held >= 0:

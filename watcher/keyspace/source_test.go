@@ -267,6 +267,77 @@ func TestDenialsAndWaitersComeThroughTheLedger(t *testing.T) {
 	}
 }
 
+func TestASeizureIsOneEvent(t *testing.T) {
+	srv := newServer(t)
+	w := follow(t, srv, nil)
+	w.complete()
+	core, ctx := cores(t, srv), context.Background()
+	if _, err := core.Acquire(ctx, "lock:a", "victim", time.Minute, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.event(watcher.Acquired, "lock:a")
+	l, err := core.Inspect(ctx, "lock:a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := core.Seize(ctx, lockcore.Seizure{Key: "lock:a", Expect: l.Expectation(), TTL: time.Minute, Operator: "ann@x", Reason: "stop it first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := w.event(watcher.Seized, "lock:a")
+	if e.By.Raw() != "ann@x" || e.Reason.Raw() != "stop it first" || e.PreviousOwner.Raw() != "victim" || e.Owner.Raw() != got.Owner || e.Fence != got.Fence {
+		t.Errorf("seized is told as %+v", e)
+	}
+	for _, other := range []watcher.Type{watcher.Overwritten, watcher.Forced, watcher.Deleted} {
+		if n := w.count(other); n != 0 {
+			t.Errorf("%d events of type %s besides", n, other)
+		}
+	}
+}
+
+func TestAnOverrunAndAnOverlapAreToldOnce(t *testing.T) {
+	srv := newServer(t)
+	w := follow(t, srv, nil)
+	w.complete()
+	core, ctx := cores(t, srv), context.Background()
+	slow, err := core.Acquire(ctx, "lock:a", "slow", time.Second, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.event(watcher.Expired, "lock:a")
+	next, err := core.Acquire(ctx, "lock:a", "next", time.Minute, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The late release, as an owner sends it who was at work until a second from now.
+	client, err := resp.New(resp.Options{URL: srv.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ledger, _ := lockcore.LedgerKey("lock:a")
+	sent := fmt.Sprint(time.Now().Add(time.Second).UnixMilli())
+	for _, s := range lockcore.Scripts() {
+		if s.Name != "release" {
+			continue
+		}
+		if _, err := client.Eval(ctx, s, []string{"lock:a", ledger}, []string{"slow", slow.Fence.String(), "", sent}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := w.event(watcher.Overlap, "lock:a")
+	if e.Owner.Raw() != "slow" || e.Fence != slow.Fence || e.Held < time.Second {
+		t.Errorf("the overlap is told as %+v", e)
+	}
+	if _, err := core.Release(ctx, "lock:a", "next", &lockcore.ReleaseOptions{Fence: next.Fence}); err != nil {
+		t.Fatal(err)
+	}
+	w.event(watcher.Released, "lock:a")
+	if a, b := w.count(watcher.Overrun), w.count(watcher.Overlap); a != 1 || b != 1 {
+		t.Errorf("%d overruns and %d overlaps are told", a, b)
+	}
+}
+
 func TestAWaiterOfAFreeLockIsFoundByTheFirstScan(t *testing.T) {
 	srv := newServer(t)
 	core, ctx := cores(t, srv), context.Background()
