@@ -29,9 +29,12 @@ type Redis struct {
 
 	t    testing.TB
 	args []string
+	conf string // a sentinel's configuration file; empty for a server
 	mu   sync.Mutex
 	cmd  *exec.Cmd
 	log  *bytes.Buffer
+	// frozen is set between Freeze and Thaw
+	frozen bool
 }
 
 // Binary is the server program that tests run: LOCKTOP_TEST_SERVER, else redis-server.
@@ -46,17 +49,35 @@ func Binary() string {
 // and stops it with the test.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
+	return startSomewhere(t, func() *Redis { return prepare(t, FreeAddr(t), args...) })
+}
+
+// startSomewhere starts what prepare gives. A port that was free can be taken by the time it
+// is used, by another test at the same time: then it is tried with another one.
+func startSomewhere(t testing.TB, prepare func() *Redis) *Redis {
+	t.Helper()
+	for range 10 {
+		if r := prepare(); r.start() {
+			return r
+		}
+	}
+	t.Fatalf("locktest: found no port for %s that stayed free", Binary())
+	return nil
+}
+
+// prepare gives a server that has not been started, in a directory of its own.
+func prepare(t testing.TB, addr string, args ...string) *Redis {
+	t.Helper()
 	// A unix socket's path has a limit of 108 bytes, which t.TempDir can pass.
 	dir, err := os.MkdirTemp("", "locktest")
 	if err != nil {
 		t.Fatalf("locktest: make a directory for redis-server: %v", err)
 	}
-	r := &Redis{Addr: FreeAddr(t), Dir: dir, t: t, args: args}
+	r := &Redis{Addr: addr, Dir: dir, t: t, args: args}
 	t.Cleanup(func() {
 		r.stop()
 		os.RemoveAll(dir)
 	})
-	r.Start()
 	return r
 }
 
@@ -84,6 +105,14 @@ func (r *Redis) Port() string { return r.Addr[strings.LastIndexByte(r.Addr, ':')
 // with whatever data it had saved.
 func (r *Redis) Start() {
 	r.t.Helper()
+	if !r.start() {
+		r.t.Fatalf("locktest: %s is taken by another server", r.Addr)
+	}
+}
+
+// start is false where another server answers on the port.
+func (r *Redis) start() bool {
+	r.t.Helper()
 	path, err := exec.LookPath(Binary())
 	if err != nil {
 		r.t.Fatalf("locktest: %s is not installed, and these tests need a real one.\n"+
@@ -93,6 +122,9 @@ func (r *Redis) Start() {
 		"--port", r.Port(), "--bind", "127.0.0.1", "--dir", r.Dir,
 		"--unixsocket", r.Socket(), "--save", "", "--appendonly", "no", "--daemonize", "no",
 	}, r.args...)
+	if r.conf != "" {
+		args = []string{r.conf, "--sentinel"}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.log = &bytes.Buffer{}
@@ -103,7 +135,13 @@ func (r *Redis) Start() {
 	}
 	for limit := time.Now().Add(startLimit); ; {
 		if err := ping(r.Addr); err == nil {
-			return
+			if r.isItself() {
+				return true
+			}
+			r.cmd.Process.Kill()
+			r.cmd.Wait()
+			r.cmd = nil
+			return false
 		} else if time.Now().After(limit) {
 			r.cmd.Process.Kill()
 			r.cmd.Wait()
@@ -111,6 +149,13 @@ func (r *Redis) Start() {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// isItself tells that the server that answers is the process that was started. One that wants
+// a password does not say, and is believed.
+func (r *Redis) isItself() bool {
+	info, err := command(r.Addr, []string{"INFO", "server"})
+	return err == nil && (strings.HasPrefix(info, "-") || strings.Contains(info, fmt.Sprintf("process_id:%d\r", r.cmd.Process.Pid)))
 }
 
 // ping is enough of the protocol to see that a server answers; with a password
@@ -155,6 +200,14 @@ func (r *Redis) signal(s syscall.Signal) {
 	if err := r.cmd.Process.Signal(s); err != nil {
 		r.t.Fatalf("locktest: signal %v: %v", s, err)
 	}
+	r.frozen = s == syscall.SIGSTOP
+}
+
+// Running tells that the server was neither killed nor frozen.
+func (r *Redis) Running() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cmd != nil && !r.frozen
 }
 
 func (r *Redis) stop() {
@@ -165,7 +218,7 @@ func (r *Redis) stop() {
 	}
 	r.cmd.Process.Kill()
 	r.cmd.Wait()
-	r.cmd = nil
+	r.cmd, r.frozen = nil, false
 }
 
 // CLI sends one command as redis-cli would, by its own small client, and returns
@@ -173,6 +226,12 @@ func (r *Redis) stop() {
 func (r *Redis) CLI(args ...string) string {
 	r.t.Helper()
 	return Command(r.t, r.Addr, args...)
+}
+
+// try is CLI for a server that may be just about to cut its connections; it gives "" then.
+func (r *Redis) try(args ...string) string {
+	reply, _ := command(r.Addr, args)
+	return reply
 }
 
 // Command does for any server what CLI does for this one.

@@ -74,6 +74,14 @@ func TestTLS(t *testing.T) {
 	if err := pair(t, "rediss://"+port+"/0"); !errors.Is(err, lockcore.ErrUnreachable) || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate that nobody vouches for is answered %v", err)
 	}
+	// A cluster tells its TLS ports to those who come by TLS.
+	busPort, tlsPort := locktest.FreeAddr(t), locktest.FreeAddr(t)
+	locktest.StartClusterNode(t, "--cluster-port", strings.TrimPrefix(busPort, "127.0.0.1:"), "--tls-cluster", "yes",
+		"--tls-port", strings.TrimPrefix(tlsPort, "127.0.0.1:"), "--tls-cert-file", cert.CertFile, "--tls-key-file", cert.KeyFile,
+		"--tls-ca-cert-file", cert.CertFile, "--tls-auth-clients", "no")
+	if err := pair(t, "rediss://"+locktest.FreeAddr(t)+","+tlsPort+"/0?skip_verify=true"); err != nil {
+		t.Errorf("a cluster by TLS: %v", err)
+	}
 	again := exec.Command(os.Args[0], "-test.run=^TestTLS$")
 	again.Env = append(os.Environ(), "SSL_CERT_FILE="+cert.CertFile, "LOCKTOP_TEST_TLS_URL=rediss://"+port+"/0")
 	if out, err := again.CombinedOutput(); err != nil {
@@ -122,6 +130,43 @@ func TestWhatCannotBeReachedIsUnreachableAndNotUnknown(t *testing.T) {
 		t.Errorf("a read has no outcome to doubt: %v", err)
 	}
 	srv.Thaw()
+}
+
+// The proxy stands before a lone server, and before a cluster of one node that tells clients the proxy's port.
+func TestWhatMayHaveBeenDoneIsNotSentAgain(t *testing.T) {
+	for _, clustered := range []bool{false, true} {
+		for _, cut := range []bool{false, true} {
+			start := locktest.StartRedis
+			if clustered {
+				start = locktest.StartClusterNode
+			}
+			srv := start(t)
+			proxy := locktest.StartProxy(t, srv.Addr)
+			url := proxy.URL()
+			if clustered {
+				srv.CLI("CONFIG", "SET", "cluster-announce-ip", "127.0.0.1")
+				srv.CLI("CONFIG", "SET", "cluster-announce-port", strings.TrimPrefix(proxy.Addr, "127.0.0.1:"))
+				url = "redis://" + locktest.FreeAddr(t) + "," + proxy.Addr
+			}
+			client := connect(t, resp.Options{URL: url, Timeout: time.Second})
+			count := script(`return redis.call('INCR', KEYS[1])`)
+			if _, err := client.Eval(context.Background(), count, []string{"n"}, nil); err != nil {
+				t.Fatal(err)
+			}
+			proxy.LoseRepliesTo("evalsha", cut)
+			_, err := client.Eval(context.Background(), count, []string{"n"}, nil)
+			if !errors.Is(err, lockcore.ErrUnknownOutcome) {
+				t.Errorf("clustered %v, cut %v: a lost reply is answered %v", clustered, cut, err)
+			}
+			if got := srv.CLI("GET", "n"); got != "2" || proxy.Lost() == 0 {
+				t.Errorf("clustered %v, cut %v: done %s times, %d replies lost", clustered, cut, got, proxy.Lost())
+			}
+			proxy.LoseRepliesTo("", false)
+			if _, err := client.Eval(context.Background(), count, []string{"n"}, nil); err != nil {
+				t.Errorf("clustered %v, cut %v: the next one: %v", clustered, cut, err)
+			}
+		}
+	}
 }
 
 func TestWrongURLsSaySoWithoutTheirSecrets(t *testing.T) {

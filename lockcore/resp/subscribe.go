@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -29,23 +30,51 @@ type Heard struct {
 // Subscription is a listening connection. Receive belongs to one goroutine, Ping and
 // Close to any.
 type Subscription struct {
+	owner  *Client
+	node   *node
 	client *redis.Client
 	pubsub *redis.PubSub
-	url    string
+	err    error // why it could not begin
+	moved  atomic.Bool
 }
 
 // Subscribe opens a connection and asks for patterns. They are in force when Receive has
-// told so, pattern by pattern.
+// told so, pattern by pattern. With Sentinel it listens to the present master, and ends when
+// that is master no more. On a cluster it fails: one node tells of a part of the keys only.
 func (c *Client) Subscribe(ctx context.Context, patterns ...string) *Subscription {
-	opt := *c.rdb.Options()
+	s := &Subscription{owner: c}
+	if s.err = c.discover(ctx); s.err != nil {
+		return s
+	}
+	if c.kind.Load() == clustered {
+		s.err = fmt.Errorf("%s: %w: watching a cluster is not built yet; list and inspect work", c.url, lockcore.ErrInvalid)
+		return s
+	}
+	masters, err := c.masters(ctx)
+	if err != nil {
+		s.err = err
+		return s
+	}
+	s.node = masters[0]
+	opt := c.place.options(s.node.addr)
 	opt.DialTimeout = min(opt.DialTimeout, dialLimit)
-	client := redis.NewClient(&opt)
-	return &Subscription{client: client, pubsub: client.PSubscribe(ctx, patterns...), url: c.url}
+	s.client = redis.NewClient(&opt)
+	s.pubsub = s.client.PSubscribe(ctx, patterns...)
+	if c.kind.Load() == guarded {
+		c.mu.Lock()
+		c.subs[s] = struct{}{}
+		c.mu.Unlock()
+		c.tidy() // the master may have changed since
+	}
+	return s
 }
 
 // Receive waits for what is heard next. After an error there is nothing more to be heard.
 // A *lockcore.ReplyError is the server's refusal.
 func (s *Subscription) Receive() (Heard, error) {
+	if s.err != nil {
+		return Heard{}, s.err
+	}
 	for {
 		got, err := s.pubsub.Receive(context.Background())
 		if err != nil {
@@ -53,7 +82,10 @@ func (s *Subscription) Receive() (Heard, error) {
 			if errors.As(err, &reply) {
 				return Heard{}, &lockcore.ReplyError{Message: err.Error()}
 			}
-			return Heard{}, fmt.Errorf("%s: %w: %w", s.url, lockcore.ErrUnreachable, err)
+			if s.moved.Load() {
+				err = fmt.Errorf("%s is not the master any more", s.node.addr)
+			}
+			return Heard{}, fmt.Errorf("%s: %w: %w", s.owner.url, lockcore.ErrUnreachable, err)
 		}
 		switch got := got.(type) {
 		case *redis.Message:
@@ -69,10 +101,27 @@ func (s *Subscription) Receive() (Heard, error) {
 }
 
 // Ping asks for a sign of life on the very connection that listens.
-func (s *Subscription) Ping(ctx context.Context) error { return s.pubsub.Ping(ctx) }
+func (s *Subscription) Ping(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	return s.pubsub.Ping(ctx)
+}
 
 // Close ends the connection, and a waiting Receive with it.
 func (s *Subscription) Close() {
+	if s.err != nil {
+		return
+	}
+	s.owner.mu.Lock()
+	delete(s.owner.subs, s)
+	s.owner.mu.Unlock()
 	s.pubsub.Close()
 	s.client.Close()
+}
+
+// drop ends the connection because its server is not the master any more.
+func (s *Subscription) drop() {
+	s.moved.Store(true)
+	s.pubsub.Close()
 }
