@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type Client struct {
 	timeout   time.Duration
 	clock     serverClock
 	cleaning  sync.WaitGroup
+	grouped   atomic.Bool // a Grouper has read something
 }
 
 // Option changes how a Client works.
@@ -89,10 +91,23 @@ func (c *Client) run(ctx context.Context, s *step) (r reply, sent time.Time, err
 	}
 	r, ok := readReply(got)
 	if !ok {
-		return reply{}, sent, opError(s.script.op(), s.key, fmt.Errorf("%w: the server answered %v", ErrUnknownOutcome, got))
+		return reply{}, sent, opError(s.script.op(), s.key, fmt.Errorf("%w: the server answered %s", ErrUnknownOutcome, quoted(got)))
+	}
+	if s.doubt && !r.yes() && r.past("") == nil && (r.why() == "gone" || r.why() == "changed") {
+		// An earlier try may have done it, to a hold that the ledger has forgotten since.
+		return reply{}, sent, opError(s.script.op(), s.key, fmt.Errorf("%w: no answer came at first, and now nothing remembers that hold", ErrUnknownOutcome))
 	}
 	c.clock.learn(r.now(), sent, c.now())
 	return r, sent, nil
+}
+
+// quoted is a reply that nobody understands, as an error can show it.
+func quoted(got any) string {
+	text := fmt.Sprintf("%q", got)
+	if len(text) > 200 {
+		text = text[:200] + "…"
+	}
+	return text
 }
 
 // hidden keeps the words of an error and not what it matches.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -64,7 +63,7 @@ func (c *Client) Inspect(ctx context.Context, key string) (*Lock, error) {
 }
 
 // Grouper is a transport that reads from several servers, a cluster: only keys of one group can be
-// read together.
+// read together. What its groups are is known after its first Read.
 type Grouper interface{ Group(key string) string }
 
 // groupsAtOnce is how many groups are read at the same time.
@@ -78,12 +77,12 @@ func (c *Client) InspectAll(ctx context.Context, keys []string) ([]Lock, error) 
 	if !ok {
 		return c.inspectTogether(ctx, keys)
 	}
-	if slices.ContainsFunc(keys, lone) {
-		// Such a key is grouped apart from its ledger on a cluster only, and that the transport knows once
-		// it has been in touch.
+	if !c.grouped.Load() {
+		// What its groups are the transport knows once it has read something.
 		if _, err := c.transport.Read(ctx, [][]string{{"TIME"}}); err != nil {
-			return nil, classify("inspect", fmt.Sprintf("%d locks", len(keys)), err)
+			return nil, unread(keys, err)
 		}
+		c.grouped.Store(true)
 	}
 	groups, order := map[string][]int{}, []string{}
 	for i, key := range keys {
@@ -135,18 +134,11 @@ func (c *Client) inspectTogether(ctx context.Context, keys []string) ([]Lock, er
 	got, err := c.transport.Read(ctx, commands)
 	took := c.now().Sub(sent)
 	if err != nil {
-		what := fmt.Sprintf("%d locks", len(keys))
-		if len(keys) == 1 {
-			what = keys[0]
-		}
-		if errors.Is(err, ErrUnknownOutcome) { // a read has no outcome to doubt
-			err = fmt.Errorf("%w: %v", ErrUnreachable, err)
-		}
-		return nil, classify("inspect", what, err)
+		return nil, unread(keys, err)
 	}
 	from, to := serverTime(got[0]), serverTime(got[len(got)-1])
 	if from.IsZero() || to.IsZero() {
-		return nil, fmt.Errorf("inspect: %w: no TIME from the server: %v", ErrRefused, got[0])
+		return nil, fmt.Errorf("inspect: %w: no TIME from the server: %s", ErrRefused, quoted(got[0]))
 	}
 	locks := make([]Lock, len(keys))
 	for i, key := range keys {
@@ -155,6 +147,18 @@ func (c *Client) inspectTogether(ctx context.Context, keys []string) ([]Lock, er
 		l.read(got[1+3*i], got[2+3*i], got[3+3*i], from, to)
 	}
 	return locks, nil
+}
+
+// unread is why locks could not be read.
+func unread(keys []string, err error) error {
+	what := fmt.Sprintf("%d locks", len(keys))
+	if len(keys) == 1 {
+		what = keys[0]
+	}
+	if errors.Is(err, ErrUnknownOutcome) { // a read has no outcome to doubt
+		err = fmt.Errorf("%w: %v", ErrUnreachable, err)
+	}
+	return classify("inspect", what, err)
 }
 
 // lone tells that a key and its ledger would lie in different slots of a cluster.

@@ -101,8 +101,8 @@ func (l *Lease) end(why error) {
 		return
 	}
 	l.err = why
+	l.cancel(why) // first, so that whoever sees Done finds the context ended
 	close(l.over)
-	l.cancel(why)
 }
 
 // renew goes on until the lease is lost or closed.

@@ -45,7 +45,8 @@ var acquireRules = []Rule{
 		},
 	},
 	{
-		Name: "owners, works and keys of any bytes come back as they are",
+		Name:   "owners, works and keys of any bytes come back as they are",
+		Binary: true,
 		Check: func(t T, s *Server) {
 			c := on(t, s.Transport)
 			owner, work, key := "o\x00 \n\xff-%1 -", "w \r\n\x00\xfe", "lock:\x00 \xff\n"

@@ -14,11 +14,11 @@ import (
 
 // bracedKeys are keys with braces in every arrangement, in pairs that a careless ledger name would mix up.
 var bracedKeys = []string{
-	"lock:7", "{lock:7}", "{lock}:7", "lock:{7}", "lock:{7}:a", "lock:{7}{8}", "{7}lock:", ":lock:7", "{:lock}:7", "lock:}7{", "lock:{a}b}", "{{lock}}:7",
+	"lock:7", "{lock:7}", "{lock}:7", "lock:{7}", "lock:{7}:a", "lock:{7}{8}", "{7}lock:", ":lock:7", "{:lock}:7", "lock:{a}b}", "{{lock}}:7",
 }
 
 // loneKeys have no place for a ledger in their own cluster slot.
-var loneKeys = []string{"lock:{}7", "lock:}{", "{}", "lock:{7", "{}lock"}
+var loneKeys = []string{"lock:{}7", "lock:}{", "lock:}7{", "{}", "lock:{7", "{}lock"}
 
 var edgeRules = []Rule{
 	{

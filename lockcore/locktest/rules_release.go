@@ -110,7 +110,7 @@ var releaseRules = []Rule{
 			if not := c.cannotRelease("lock:a", "me", 0); not.Past == nil || not.Past.How != lockcore.HowDeleted {
 				t.Errorf("of a deleted hold is told %+v", not.Past)
 			}
-			if _, err := c.Acquire(c.ctx, "lock:b", "me", time.Millisecond, nil); err != nil && !errors.Is(err, lockcore.ErrLate) {
+			if _, err := c.Acquire(c.ctx, "lock:b", "me", time.Millisecond, &lockcore.AcquireOptions{Request: lockcore.NoRequest}); err != nil && !errors.Is(err, lockcore.ErrLate) {
 				t.Fatalf("a TTL of 1 ms: %v", err)
 			}
 			for s.Do("EXISTS", "lock:b") != "0" {

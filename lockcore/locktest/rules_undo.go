@@ -47,7 +47,7 @@ var undoRules = []Rule{
 		Mutations: []Mutation{
 			{Script: "undo", Take: "'NX', 'PXAT', deadline)", Put: "'NX', 'PX', '60000')"},
 			{Script: "undo", Take: "head .. ' - 0 - - - ' .. hold", Put: "s"},
-			{Script: "undo", Take: "== ARGV[1] .. ' ' .. ARGV[2] and holder", Put: "== '' and holder"},
+			{Script: "undo", Take: "== ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. fence and holder", Put: "== '' and holder"},
 		},
 	},
 	{

@@ -23,6 +23,8 @@ type Server struct {
 	Do func(args ...string) string
 	// As gives a transport for a user who lacks commands, "-hset" say; nil where the server knows no users.
 	As func(rights ...string) lockcore.Transport
+	// TextOnly says that the transport cannot carry what is no valid UTF-8.
+	TextOnly bool
 	// Cluster says that a key and its ledger must lie in one slot.
 	Cluster bool
 }
@@ -38,8 +40,9 @@ type T interface {
 type Rule struct {
 	Name  string
 	Check func(T, *Server)
-	// Users and Config tell that the check needs users with rights, or settings such as maxmemory.
-	Users, Config bool
+	// Users, Config and Binary tell that the check needs users with rights, settings such as
+	// maxmemory, or a transport for any bytes.
+	Users, Config, Binary bool
 	// Mutations break the scripts in the ways that the check must notice.
 	Mutations []Mutation
 }
@@ -68,7 +71,7 @@ func Check(t *testing.T, server func(t *testing.T) *Server, config bool) {
 	for _, r := range Rules() {
 		t.Run(r.Name, func(t *testing.T) {
 			s := server(t)
-			if r.Config && !config || r.Users && s.As == nil {
+			if r.Config && !config || r.Users && s.As == nil || r.Binary && s.TextOnly {
 				return
 			}
 			r.Check(t, s)

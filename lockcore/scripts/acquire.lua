@@ -62,7 +62,7 @@ if not granted then
     end
   end
   if refused == 'late' then return {'late', '', '-2', '0', now} end
-  if refused == 'ended' then return no('ended', holder, '', '', request, '') end
+  if refused == 'ended' then return no('ended', holder, '', '', request, '', true) end
   if refused and (not holder or string.find(refused, 'READONLY', 1, true)) then return redis.error_reply(refused) end
   if holder and (holder ~= owner or request ~= '-') then
     local attempts, denied = denial(pttl)
@@ -103,6 +103,9 @@ if not failed and renew then
   -- Only when half a day of it is used up, since every renewal costs an event.
   local renewed = redis.pcall('PEXPIREAT', ledger, expires)
   failed = type(renewed) == 'table' and renewed.err
+  if failed then -- a hold that never was must not stay on record
+    if s then redis.pcall('HSET', ledger, 's', s) else redis.pcall('HDEL', ledger, 's') end
+  end
 end
 if failed then
   if granted then redis.call('DEL', lock) end

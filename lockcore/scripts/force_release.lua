@@ -13,9 +13,12 @@ local lock, ledger = KEYS[1], KEYS[2]
 --@ past
 --@ expected
 
--- The same operation once more, after a lost reply: it is done.
-local before = newest(remembered(), '', '', ARGV[4], '')
-if before and before.how == 'forced' then return now .. ' ' .. before.fence .. ' -1 -1 1 ' end
+-- The same operation once more, after a lost reply or as a late copy: it is done, also if it was undone since.
+local r = redis.pcall('HGET', ledger, 'r')
+if type(r) == 'string' and string.find(r .. ' ', ' ' .. ARGV[4] .. ' ', 1, true) then
+  local before = newest(remembered(), '', '', ARGV[4], '')
+  return now .. ' ' .. (before and before.fence or '0') .. ' -1 -1 1 '
+end
 
 if not meant then return no('changed', holder, ARGV[1], ARGV[2], '', '', false) end
 
@@ -30,6 +33,8 @@ if not failed then
   fields[#fields + 1] = 's'
   fields[#fields + 1] = digits(next_fence(highest)) .. ' ' .. count .. ' ' .. expires
     .. ' forced ' .. now .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. hold
+  fields[#fields + 1] = 'r'
+  fields[#fields + 1] = kept_requests(ARGV[4], r)
   failed = write(fields)
 end
 return now .. ' ' .. hold_fence .. ' ' .. digits(left) .. ' ' .. held .. ' 0 ' .. (failed or '')

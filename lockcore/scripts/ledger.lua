@@ -9,10 +9,10 @@
 --             how…      how the last hold ended; how is "-" while it lasts
 --             fence…    that hold
 --   p0..p7  the last ended holds: the part of s from how on
---   r       the last requests that were granted or given up, newest first: " a b c"
+--   r       the last requests that were granted or given up, and operations that ended a hold, newest first: " a b c"
 --   d       denials since the ledger began, and waiters listed: "18 3"
 --   o l     overruns and overlaps since the ledger began
---   u       the operation that undid a forced release, if that is the last thing that happened
+--   u       the last undoing: operation of the forced release, of the undo, fence of the hold
 --   w:WORK  a waiter: "attempts first last owner"
 --   x       waiters beyond the list: "count since"
 -- how is released, expired, deleted, forced or seized. "forced:t" has been told to the old owner;
@@ -48,5 +48,9 @@ end
 local function speaks(how, recorded_owner, deadline, holder, pttl)
   if how ~= '-' or recorded_owner ~= holder then return false end
   local ends = pttl < 0 and 0 or now_ms + pttl
-  return math.abs(deadline - ends) <= DEADLINE_TOLERANCE_MS
+  if math.abs(deadline - ends) <= DEADLINE_TOLERANCE_MS then return true end
+  if pttl < 0 or deadline < ends then return false end
+  -- The clock goes on between TIME and PTTL, and far where the server was not given a processor in between.
+  local later = redis.call('TIME')
+  return deadline <= math.floor((later[1] * 1000000 + later[2]) / 1000) + pttl + DEADLINE_TOLERANCE_MS
 end

@@ -38,7 +38,7 @@ end
 if not owner then return refuse('unknown') end
 
 local pttl = holder and redis.call('PTTL', lock)
-if redis.call('HGET', ledger, 'u') == ARGV[1] .. ' ' .. ARGV[2] and holder
+if redis.call('HGET', ledger, 'u') == ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. fence and holder
     and speaks(how, owner, tonumber(deadline), holder, pttl) then
   --@ no_yes
   local refused = refused_write()
@@ -56,7 +56,7 @@ end
 if deadline ~= '0' and now_ms >= tonumber(deadline) then return refuse('passed') end
 
 -- The ledger first: where it cannot be written, the lock stays free.
-local wrote = redis.pcall('HSET', ledger, 's', head .. ' - 0 - - - ' .. hold, 'u', ARGV[1] .. ' ' .. ARGV[2])
+local wrote = redis.pcall('HSET', ledger, 's', head .. ' - 0 - - - ' .. hold, 'u', ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. fence)
 if type(wrote) == 'table' and wrote.err then return redis.error_reply('LEDGER ' .. wrote.err) end
 local given
 if deadline == '0' then
