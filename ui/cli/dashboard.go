@@ -5,10 +5,15 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/muesli/termenv"
 
+	"locktop/lockcore"
+	"locktop/ui/audit"
 	"locktop/ui/dashboard"
 	"locktop/watcher"
 	"locktop/watcher/keyspace"
@@ -28,20 +33,26 @@ func (e *env) dashboard(ctx context.Context, shared *sharedFlags) error {
 
 // show opens the dashboard on a session until the user quits. note is one more line of its header.
 func (e *env) show(ctx context.Context, s *session, note string) error {
+	source, err := s.watching("the dashboard", e.now)
+	if err != nil {
+		return err
+	}
 	live := watcher.NewLive()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	go live.Run(watching, keyspace.New(s.watching(e.now)), nil)
+	go live.Run(watching, keyspace.New(source), nil)
 
+	orders := &recorded{trail: e.trail(s), locks: s.locks}
+	defer orders.wait()
 	o := dashboard.Options{
-		Locks: live, Log: live, Releaser: s.locks, Query: s.query, URL: s.server.String(), Patterns: s.match,
+		Locks: live, Log: live, Releaser: orders, Query: s.query, URL: s.server.String(), Patterns: s.match,
 		ReadOnly: s.readOnly, Operator: s.operator, Timeout: s.timeout, Note: note, Now: e.now, Input: e.in,
 	}
 	if out, ok := e.out.(*os.File); ok {
 		o.Output = out
 		o.Profile = termenv.NewOutput(out).EnvColorProfile() // by the environment: it asks the terminal nothing
 	}
-	err := dashboard.Run(ctx, o)
+	err = dashboard.Run(ctx, o)
 	var fault *fault
 	switch {
 	case err == nil:
@@ -53,4 +64,61 @@ func (e *env) show(ctx context.Context, s *session, note string) error {
 		return context.Cause(ctx)
 	}
 	return failed("%s", watcher.NewText(err.Error()))
+}
+
+// recorded puts the orders of the dashboard on record.
+type recorded struct {
+	trail *audit.Trail
+	locks *lockcore.Client
+	under sync.WaitGroup // orders that are under way
+}
+
+// ForceRelease ends a hold whose TTL nobody has seen.
+func (r *recorded) ForceRelease(ctx context.Context, order lockcore.ForceRelease) (*lockcore.ForcedRelease, error) {
+	done, _, err := r.ReleaseOnRecord(ctx, order, watcher.Unknown)
+	return done, err
+}
+
+// ReleaseOnRecord is what the dashboard asks for.
+func (r *recorded) ReleaseOnRecord(ctx context.Context, order lockcore.ForceRelease, left time.Duration) (*lockcore.ForcedRelease, []error, error) {
+	r.under.Add(1)
+	defer r.under.Done()
+	done, missing, err := r.trail.ForceRelease(ctx, r.locks, order, left)
+	return done, missing, withWayOut(err)
+}
+
+// SeizeOnRecord takes a lock over.
+func (r *recorded) SeizeOnRecord(ctx context.Context, order lockcore.Seizure, left time.Duration) (*lockcore.Seized, []error, error) {
+	r.under.Add(1)
+	defer r.under.Done()
+	done, missing, err := r.trail.Seize(ctx, r.locks, order, left)
+	return done, missing, withWayOut(err)
+}
+
+// UndoOnRecord gives a lock back.
+func (r *recorded) UndoOnRecord(ctx context.Context, order lockcore.Undo, was lockcore.Past, operator string) (*lockcore.Undone, []error, error) {
+	r.under.Add(1)
+	defer r.under.Done()
+	done, missing, err := r.trail.Undo(ctx, r.locks, order, was, operator, "")
+	return done, missing, withWayOut(err)
+}
+
+// withWayOut adds what to do where an order could not be put on record.
+func withWayOut(err error) error {
+	if errors.Is(err, audit.ErrNotRecorded) {
+		return fmt.Errorf("%w; name another directory by %s", err, audit.StateDirVariable)
+	}
+	return err
+}
+
+// wait gives orders that are under way when the dashboard ends the time to put their outcome on record.
+func (r *recorded) wait() {
+	done := make(chan struct{})
+	go func() { r.under.Wait(); close(done) }()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }

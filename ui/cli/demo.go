@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"locktop/lockcore"
 	"locktop/lockcore/resp"
+	"locktop/ui/audit"
 	"locktop/watcher"
 	"locktop/watcher/makecom"
 )
@@ -35,7 +37,8 @@ func newDemoCommand(e *env, shared *sharedFlags) *cobra.Command {
 		Short: "a burst of webhooks on a Redis of its own, and the dashboard on it",
 		Long: `Starts a Redis of its own on loopback, plays a burst of Make.com webhooks against it again
 and again, and opens the dashboard on it. A second terminal can join by the URL that the
-header shows. Quitting ends all of it.
+header shows. Quitting ends all of it. What is released by force there is put on record in
+that Redis and not in the user's own trail.
 
 The burst: 100 webhooks at once, 40 workers, ten of the webhooks about one customer. Each
 takes its record's lock, TTL 15s, for 2 seconds of work, over calls of 45 ms. One of the ten
@@ -119,8 +122,12 @@ func (d *demo) run(ctx context.Context, shared sharedFlags) error {
 		return err
 	}
 	defer session.close()
+	client, err := session.redis("demo")
+	if err != nil {
+		return err
+	}
 	if _, err := within(ctx, s.timeout, func(ctx context.Context) (any, error) {
-		return nil, session.client.ConfigSet(ctx, "notify-keyspace-events", demoEvents)
+		return nil, client.ConfigSet(ctx, "notify-keyspace-events", demoEvents)
 	}); err != nil {
 		return session.fault("demo", "", err)
 	}
@@ -136,6 +143,13 @@ func (d *demo) run(ctx context.Context, shared sharedFlags) error {
 	if d.once || d.asJSON || !d.inTerminal || !d.outTerminal {
 		return d.playOnce(ctx, burst, locks)
 	}
+	// What is forced in the demo is put on record like everything, but not among what really happened.
+	dir, err := os.MkdirTemp("", "locktop-demo-state-")
+	if err != nil {
+		return failed("demo: cannot make a directory for its audit trail: %s", watcher.NewText(err.Error()))
+	}
+	defer os.RemoveAll(dir)
+	session.stateDir = audit.Dir{Path: dir}
 	return d.playAgainAndAgain(ctx, session, burst, locks)
 }
 

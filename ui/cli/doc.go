@@ -6,6 +6,9 @@
 // asked for, to stderr what went wrong, in one line that says what failed, on which server,
 // and what to do. What failed decides the exit code; exit.go and fault.go have both.
 //
+// What an operator orders against somebody else's lock goes through audit.Trail, from the
+// commands and from the dashboard alike, so that nothing is forced off the record.
+//
 // Commands touch the process only through env, so that tests run them in-process. A call
 // that hangs never outlives an interrupt: within lets go of it.
 //

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +24,8 @@ type env struct {
 	getenv      func(string) string
 	now         func() time.Time
 	outClosed   <-chan struct{} // closed when nobody reads out any more; nil where that is not known
+	leaveMe     func()          // ends Main's listening to signals, for a command that takes them itself; nil where Main does not listen
+	terminal    func() *os.File // opens the terminal that the process belongs to; nil where that is not the command's business
 
 	began bool // a command was found and its arguments are right: what fails from here on is no wrong usage
 }
@@ -35,18 +38,25 @@ const grace = 2 * time.Second
 func Main(args []string) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals, left, settled := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
+	notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		end := errInterrupted
-		switch <-signals {
-		case syscall.SIGTERM:
-			end = errTerminated
-		case syscall.SIGHUP:
-			end = errHungUp
+		select {
+		case <-left:
+			close(settled)
+			return
+		case s := <-signals:
+			switch s {
+			case syscall.SIGTERM:
+				end = errTerminated
+			case syscall.SIGHUP:
+				end = errHungUp
+			}
 		}
 		signal.Reset(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		cancel(end)
+		close(settled)
 		time.Sleep(grace) // whoever still runs then is stuck, on a pipe that nobody empties for one
 		os.Exit(end.code)
 	}()
@@ -56,8 +66,26 @@ func Main(args []string) int {
 	return run(ctx, &env{
 		args: args, in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTerminal: term.IsTerminal(int(os.Stdin.Fd())), outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
-		getenv: os.Getenv, now: time.Now, outClosed: readerGone(os.Stdout),
+		getenv: os.Getenv, now: time.Now, outClosed: readerGone(os.Stdout), terminal: openTerminal,
+		leaveMe: sync.OnceFunc(func() {
+			signal.Stop(signals)
+			select {
+			case <-signals: // whoever listens now has heard it too
+			default:
+			}
+			close(left)
+			<-settled
+		}),
 	})
+}
+
+// notify listens to signals, but to none that the process was told to ignore: nohup stays nohup.
+func notify(to chan<- os.Signal, signals ...os.Signal) {
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			signal.Notify(to, s)
+		}
+	}
 }
 
 // run executes the command that the arguments name.

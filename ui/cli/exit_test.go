@@ -27,12 +27,14 @@ func TestExitCodesOfTheBuiltProgram(t *testing.T) {
 			{"list"}, {"inspect", "lock:a"}, {"watch"}, {"acquire", "lock:a", "--owner", "A"}, {"release", "lock:a", "--owner", "A"},
 			{"extend", "lock:a", "--owner", "A", "--ttl", "1s"},
 			{"force-release", "lock:a", "--expect-owner", "A", "--reason", "r", "--yes"},
+			{"seize", "lock:a", "--expect-owner", "A", "--ttl", "1m", "--reason", "r", "--yes"},
+			{"undo", "lock:a", "--operation", "x", "--yes"},
 		} {
 			start(t, nobody, args...).answer(t).fails(t, exitFailed, args[0], nobody, "unreachable", "refused", "--url")
 		}
 	})
 	t.Run("2 where it is used wrongly", func(t *testing.T) {
-		start(t, url, "seize", "lock:a").answer(t).fails(t, exitUsage, "seize", "locktop --help")
+		start(t, url, "sieze", "lock:a").answer(t).fails(t, exitUsage, "sieze", "seize", "locktop --help")
 	})
 	t.Run("3 where somebody else holds it", func(t *testing.T) {
 		start(t, url, "acquire", "lock:a", "--owner", "B").answer(t).

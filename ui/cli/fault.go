@@ -53,8 +53,8 @@ func (s *session) explain(op, key string, writes bool, err error) error {
 		}
 		return say(exitNotHeld, "not held by %s: %s%s", watcher.NewText(notHeld.Owner), pastText(notHeld.Past), holderText(notHeld.Holder))
 	case errors.As(err, &changed):
-		return say(exitHeld, "not released, the lock has changed: %s%s; look again: %s",
-			pastText(changed.Past), holderText(changed.Holder), howToFindOut(key))
+		return say(exitHeld, "%s: %s%s; look again: %s",
+			changedText(op, changed), pastText(changed.Past), holderText(changed.Holder), howToFindOut(key))
 	case errors.Is(err, lockcore.ErrInvalid):
 		_, reason, _ := strings.Cut(err.Error(), lockcore.ErrInvalid.Error()+": ")
 		return &fault{exitUsage, op + ": " + reason}
@@ -85,6 +85,28 @@ func (s *session) explain(op, key string, writes bool, err error) error {
 
 func howToFindOut(key string) string { return "locktop inspect " + quoted(key) }
 
+// changedText says what was not done because the lock was not as expected.
+func changedText(op string, c *lockcore.ChangedError) string {
+	switch op {
+	case "seize":
+		return "not seized, the lock has changed"
+	case "undo":
+		if why, ok := undoRefused[c.Why]; ok {
+			return "not undone, " + why
+		}
+		return "not undone, the lock has changed"
+	}
+	return "not released, the lock has changed"
+}
+
+// undoRefused says in words why an undo was refused.
+var undoRefused = map[string]string{
+	"told":    "its old owner has been told already",
+	"taken":   "somebody took the lock since",
+	"passed":  "the deadline of that hold has passed",
+	"unknown": "that operation is not the last thing that happened to this lock",
+}
+
 func heldText(h *lockcore.HeldError) string {
 	text := fmt.Sprintf("held by %s %s", watcher.NewText(h.Owner), forAnother(h.TTL))
 	if h.Attempts > 0 {
@@ -109,8 +131,16 @@ func pastText(p *lockcore.Past) string {
 	switch p.How {
 	case lockcore.HowExpired:
 		text = "that hold expired"
+		if p.Overran > 0 {
+			text += ", " + spell(p.Overran) + " before its owner was done"
+		}
+		if p.Overlap {
+			text += ", and somebody else had the lock by then"
+		}
 	case lockcore.HowForced:
 		text = "that hold was released by force"
+	case lockcore.HowSeized:
+		text = "that hold was ended by an operator who took the lock over"
 	}
 	if !p.Ended.IsZero() {
 		text += " at " + p.Ended.UTC().Format("2006-01-02T15:04:05Z")

@@ -4,12 +4,8 @@ package cli
 // the end of the very hold that it showed. A change between look and act is refused.
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +24,12 @@ and nothing changes between the look and the act; else it exits 3 and says who h
 lock now. The old owner learns of it at its next extend or release: exit 4, revoked, by
 whom and why. Its fence never works again.
 
-It asks before it acts. Without a terminal it wants --yes.`,
+It asks before it acts. Without a terminal it wants --yes. With --dry-run it says what it
+would do, changes nothing and puts nothing on record.
+
+It is put on record before and after: see locktop audit. Without a place to write that
+down it does nothing. It prints the operation's id, by which locktop undo gives the lock
+back for as long as nobody took it.`,
 		Example: `  locktop force-release lock:customer_42 --expect-owner 9f3c --reason "worker is gone" --dry-run
   locktop force-release lock:customer_42 --expect-owner 9f3c --expect-fence 1795420800000123 \
       --reason "worker is gone" --yes`,
@@ -46,25 +47,16 @@ It asks before it acts. Without a terminal it wants --yes.`,
 			if err != nil {
 				return err
 			}
-			switch {
-			case strings.TrimSpace(reason) == "":
-				return usage("--reason is missing: the old owner and the next on call will want to know why")
-			case len(reason) > lockcore.MaxReason:
-				return usage("--reason has %d bytes; at most %d are allowed", len(reason), lockcore.MaxReason)
+			if err := reasonOf(reason); err != nil {
+				return err
 			}
-			s, err := e.connect(shared)
+			s, err := e.connectToForce(shared, "force-release", yes, dryRun)
 			if err != nil {
 				return err
 			}
 			defer s.close()
-			if err := s.writing("force-release"); err != nil && !dryRun {
-				return err
-			}
-			if !yes && !dryRun && !e.inTerminal {
-				return usage("force-release asks before it acts, and there is no terminal to ask on; give --yes, or --dry-run to see what it would do")
-			}
-			order := &forcing{env: e, session: s, key: k, reason: reason}
-			return order.run(c.Context(), o, f, yes, dryRun)
+			order := &forcing{env: e, session: s, op: "force-release", nothing: "not released", key: k, reason: reason}
+			return order.release(c.Context(), o, f, yes, dryRun)
 		},
 	}
 	c.Flags().SortFlags = false
@@ -76,19 +68,9 @@ It asks before it acts. Without a terminal it wants --yes.`,
 	return c
 }
 
-// forcing is one order to release somebody else's lock.
-type forcing struct {
-	*env
-	*session
-	key, reason string
-}
-
-func (f *forcing) run(ctx context.Context, owner string, fence lockcore.Fence, yes, dryRun bool) error {
-	lock, err := f.inspect(ctx, f.key)
+func (f *forcing) release(ctx context.Context, owner string, fence lockcore.Fence, yes, dryRun bool) error {
+	lock, err := f.look(ctx, owner, fence)
 	if err != nil {
-		return f.readFault("force-release", f.key, err)
-	}
-	if err := f.compare(lock, owner, fence); err != nil {
 		return err
 	}
 	hold := f.describe(lock)
@@ -100,98 +82,15 @@ func (f *forcing) run(ctx context.Context, owner string, fence lockcore.Fence, y
 			return err
 		}
 	}
-	done, err := f.order(ctx, lock)
-	if err != nil {
-		return f.fault("force-release", f.key, err)
+	order := lockcore.ForceRelease{
+		Key: f.key, Expect: lock.Expectation(), Operation: lockcore.NewOperation(), Operator: f.operator, Reason: f.reason,
+	}
+	done, missing, err := f.trail(f.session).ForceRelease(ctx, letting{f.session}, order, lock.TTL)
+	if err := f.outcome(order.Operation, missing, err); err != nil {
+		return err
 	}
 	if done.NotRecorded != "" {
 		fmt.Fprintf(f.err, "locktop: the old owner will not learn of it: %s\n", watcher.NewText(done.NotRecorded))
 	}
 	return f.print("released " + hold + "; operation " + done.Operation + "\n")
-}
-
-// compare refuses a lock that is not as expected, and says what it is instead.
-func (f *forcing) compare(l *lockcore.Lock, owner string, fence lockcore.Fence) error {
-	instead := ""
-	switch {
-	case l.Owner == "":
-		instead = "nobody holds it"
-		if past := pastOf(l, owner, fence); past != nil {
-			instead = strings.TrimSuffix(pastText(past), "; ") + ", and nobody holds it now"
-		}
-	case l.Owner != owner:
-		instead = fmt.Sprintf("%s holds it, fence %s, %s", watcher.NewText(l.Owner), l.Fence, forAnother(l.TTL))
-	case fence != 0 && l.Fence == 0:
-		instead = fmt.Sprintf("%s holds it, but nobody recorded the fence of this hold", watcher.NewText(l.Owner))
-	case fence != 0 && l.Fence != fence:
-		instead = fmt.Sprintf("%s holds it again, with fence %s", watcher.NewText(l.Owner), l.Fence)
-	default:
-		return nil
-	}
-	return &fault{exitHeld, fmt.Sprintf("force-release %s on %s: not released: %s; look again: %s",
-		watcher.NewText(f.key), f.server, instead, howToFindOut(f.key))}
-}
-
-// pastOf finds how the expected hold ended.
-func pastOf(l *lockcore.Lock, owner string, fence lockcore.Fence) *lockcore.Past {
-	if l.Ledger == nil {
-		return nil
-	}
-	for i, p := range l.Ledger.Holds {
-		if p.Owner == owner && (fence == 0 || p.Fence == fence) {
-			return &l.Ledger.Holds[i]
-		}
-	}
-	return nil
-}
-
-// describe names lock and hold in a line.
-func (f *forcing) describe(l *lockcore.Lock) string {
-	text := fmt.Sprintf("%s on %s from %s (fence %s", watcher.NewText(f.key), f.server, watcher.NewText(l.Owner), l.Fence)
-	if l.TTL == lockcore.NoTTL {
-		text += ", no TTL"
-	} else {
-		text += ", TTL " + spell(l.TTL) + " left"
-	}
-	if l.Held >= 0 {
-		text += ", held for " + spell(l.Held)
-	}
-	return text + ")"
-}
-
-// ask wants a typed yes. Anything else, and nothing, is a no.
-func (f *forcing) ask(ctx context.Context, question string) error {
-	fmt.Fprintf(f.err, "%s [y/N] ", question)
-	answer, err := within(ctx, 0, func(context.Context) (string, error) {
-		line, err := bufio.NewReader(f.in).ReadString('\n')
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return line, err
-	})
-	if err != nil {
-		fmt.Fprintln(f.err)
-		return err
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	return failed("force-release %s: not released, as you did not say yes", watcher.NewText(f.key))
-}
-
-// order sends it, and once more where no answer came: the same operation is never done twice.
-func (f *forcing) order(ctx context.Context, l *lockcore.Lock) (*lockcore.ForcedRelease, error) {
-	order := lockcore.ForceRelease{
-		Key: f.key, Expect: l.Expectation(), Operation: lockcore.NewOperation(), Operator: f.operator, Reason: f.reason,
-	}
-	send := func(ctx context.Context) (*lockcore.ForcedRelease, error) { return f.locks.ForceRelease(ctx, order) }
-	done, err := within(ctx, f.timeout, send)
-	if errors.Is(err, lockcore.ErrUnknownOutcome) {
-		var again error
-		if done, again = within(ctx, f.timeout, send); again == nil || !errors.Is(again, lockcore.ErrUnreachable) {
-			err = again
-		}
-	}
-	return done, err
 }

@@ -152,15 +152,15 @@ func TestAForcedReleaseIsSentAgainWhereItsAnswerWasLost(t *testing.T) {
 	}
 	defer session.close()
 	session.locks = lockcore.New(&forgetful{session.client, 1})
-	order := &forcing{env: e, session: session, key: "lock:a", reason: "gone"}
-	if err := order.run(t.Context(), "A", 0, true, false); err != nil || !strings.Contains(out.String(), "released lock:a") {
+	order := &forcing{env: e, session: session, op: "force-release", nothing: "not released", key: "lock:a", reason: "gone"}
+	if err := order.release(t.Context(), "A", 0, true, false); err != nil || !strings.Contains(out.String(), "released lock:a") {
 		t.Errorf("%v, %q", err, out.String())
 	}
 	s.must(t, "acquire", "lock:a", "--owner", "B", "--ttl", "1m")
-	session.locks = lockcore.New(&forgetful{session.client, 2})
+	session.locks = lockcore.New(&forgetful{session.client, 1 << 20}, lockcore.WithTimeout(300*time.Millisecond))
 	var f *fault
-	if err := order.run(t.Context(), "B", 0, true, false); !errors.As(err, &f) || f.code != exitUnknown {
-		t.Errorf("lost twice: %v", err)
+	if err := order.release(t.Context(), "B", 0, true, false); !errors.As(err, &f) || f.code != exitUnknown {
+		t.Errorf("lost for good: %v", err)
 	}
 }
 

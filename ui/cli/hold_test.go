@@ -104,3 +104,21 @@ func TestAcquireWaits(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 }
+
+func TestARequestIsGrantedOnce(t *testing.T) {
+	r := locktest.StartRedis(t)
+	s := on(r.URL())
+	acquire := func(request string) []string {
+		return []string{"acquire", "lock:a", "--owner", "A", "--ttl", "1m", "--request-id", request}
+	}
+	fence := s.must(t, acquire("r1")...)
+	if again := s.must(t, acquire("r1")...); again != fence {
+		t.Errorf("a repeat: fence %q, then %q", fence, again)
+	}
+	s.run(acquire("r2")...).fails(t, exitHeld, "held by A")
+	s.must(t, "release", "lock:a", "--owner", "A", "--fence", strings.TrimSpace(fence))
+	s.run(acquire("r1")...).fails(t, exitNotHeld, "that hold was released")
+	if second := s.must(t, acquire("r2")...); second <= fence {
+		t.Errorf("the next one: fence %q after %q", second, fence)
+	}
+}

@@ -43,7 +43,7 @@ back. A key that holds something else than a string is one.`,
 				return s.readFault("inspect", k, err)
 			}
 			now := e.now()
-			d := detailOf(l, s.client.Node(), s.query, now)
+			d := detailOf(l, s.nodeOf(k), s.query, now)
 			if !asJSON {
 				return e.print(inspectText(d, l, now))
 			}

@@ -80,7 +80,13 @@ func (s *session) snapshot(ctx context.Context, now func() time.Time) ([]watcher
 	live, err := within(ctx, 0, func(ctx context.Context) (*watcher.Live, error) {
 		live := watcher.NewLive()
 		return live, live.Run(ctx, one(func(ctx context.Context, emit func(watcher.Event)) error {
-			o := s.watching(now)
+			if isREST(s.url) {
+				return s.snapshotByREST(ctx, emit)
+			}
+			o, err := s.watching("list", now)
+			if err != nil {
+				return err
+			}
 			o.EnableNotifications = false // it does not listen
 			return keyspace.Snapshot(ctx, o, emit)
 		}), nil)
@@ -99,10 +105,12 @@ func (s *session) snapshot(ctx context.Context, now func() time.Time) ([]watcher
 	return details, nil
 }
 
-func (s *session) watching(now func() time.Time) keyspace.Options {
+// watching is what a command asks of the watcher.
+func (s *session) watching(command string, now func() time.Time) (keyspace.Options, error) {
+	client, err := s.redis(command)
 	return keyspace.Options{
-		Client: s.client, Match: s.match, EnableNotifications: s.notifications && !s.readOnly, NoLedger: s.noLedger, Now: now,
-	}
+		Client: client, Match: s.match, EnableNotifications: s.notifications && !s.readOnly, NoLedger: s.noLedger, Now: now,
+	}, err
 }
 
 // listJSON writes an array, a lock a line.

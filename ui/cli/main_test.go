@@ -20,10 +20,14 @@ import (
 	"go.uber.org/goleak"
 
 	"locktop/lockcore/locktest"
+	"locktop/ui/audit"
 )
 
 // program is the built locktop.
 var program string
+
+// stateDir is where the tests' audit trail lies, unless a test wants one of its own.
+var stateDir string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "locktop-cli")
@@ -34,7 +38,7 @@ func TestMain(m *testing.M) {
 	for _, source := range []string{"../../main.go", "../quiet/quiet.go"} {
 		os.Stat(source) // no package of this test imports them: without this, go test would take an old result for theirs
 	}
-	program = filepath.Join(dir, "locktop")
+	program, stateDir = filepath.Join(dir, "locktop"), filepath.Join(dir, "state")
 	if out, err := exec.Command("go", "build", "-o", program, "locktop").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build locktop: %v\n%s", err, out)
 		os.RemoveAll(dir)
@@ -83,7 +87,7 @@ type shell struct {
 
 // on is a shell in which LOCKTOP_URL names the server.
 func on(url string) *shell {
-	return &shell{vars: map[string]string{"LOCKTOP_URL": url}, in: strings.NewReader(""), ctx: context.Background()}
+	return &shell{vars: map[string]string{"LOCKTOP_URL": url, audit.StateDirVariable: stateDir}, in: strings.NewReader(""), ctx: context.Background()}
 }
 
 func (s *shell) env(out, err io.Writer, args ...string) *env {
@@ -145,7 +149,7 @@ func start(t *testing.T, url string, args ...string) *running {
 func startInto(t *testing.T, out *os.File, url string, args ...string) *running {
 	t.Helper()
 	r := &running{cmd: exec.Command(program, args...), done: make(chan error, 1)}
-	r.cmd.Env = append(os.Environ(), "LOCKTOP_URL="+url)
+	r.cmd.Env = append(os.Environ(), "LOCKTOP_URL="+url, audit.StateDirVariable+"="+stateDir)
 	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.err
 	if out != nil {
 		defer out.Close()

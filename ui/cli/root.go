@@ -49,7 +49,8 @@ type maker func(e *env, shared *sharedFlags) *cobra.Command
 // commands are in the order of the help.
 var commands = []maker{
 	newListCommand, newInspectCommand, newWatchCommand,
-	newAcquireCommand, newExtendCommand, newReleaseCommand, newForceReleaseCommand,
+	newAcquireCommand, newExtendCommand, newReleaseCommand, newRunCommand,
+	newForceReleaseCommand, newSeizeCommand, newUndoCommand, newAuditCommand,
 	newDemoCommand,
 }
 

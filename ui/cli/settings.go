@@ -3,7 +3,6 @@ package cli
 // Flags that every command shares, their environment, and the check of both.
 
 import (
-	"net/url"
 	"os"
 	"os/user"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"locktop/lockcore"
 	"locktop/lockcore/resp"
+	"locktop/lockcore/upstash"
 	"locktop/watcher"
 	"locktop/watcher/makecom"
 )
@@ -23,30 +23,33 @@ const defaultURL = "redis://127.0.0.1:6379/0"
 
 // sharedFlags are the flags as they were given.
 type sharedFlags struct {
-	url           string
-	match         []string
-	timeout       span
-	operator      string
-	retryMode     string
-	retryInterval span
-	retryAttempts count
-	retryBatch    count
-	maxTTL        span
-	readOnly      bool
-	notifications bool
-	contention    string
+	url            string
+	sentinelMaster string
+	match          []string
+	timeout        span
+	operator       string
+	retryMode      string
+	retryInterval  span
+	retryAttempts  count
+	retryBatch     count
+	maxTTL         span
+	readOnly       bool
+	notifications  bool
+	contention     string
 }
 
 // settings are the flags and the environment, checked.
 type settings struct {
-	url           string
-	match         []string
-	timeout       time.Duration
-	operator      string
-	query         watcher.Query // policy and limit, nothing left out
-	readOnly      bool
-	notifications bool
-	noLedger      bool
+	url            string
+	token          string // of a REST API
+	sentinelMaster string
+	match          []string
+	timeout        time.Duration
+	operator       string
+	query          watcher.Query // policy and limit, nothing left out
+	readOnly       bool
+	notifications  bool
+	noLedger       bool
 }
 
 func (f *sharedFlags) register(to *pflag.FlagSet) {
@@ -54,7 +57,8 @@ func (f *sharedFlags) register(to *pflag.FlagSet) {
 	f.timeout, f.retryInterval, f.maxTTL = span(resp.DefaultTimeout), span(policy.Interval), span(time.Hour)
 	f.retryAttempts, f.retryBatch = count(policy.Attempts), count(policy.Batch)
 	to.SortFlags = false
-	to.StringVar(&f.url, "url", "", "the server's `URL`: redis://, rediss:// or unix://; else\nLOCKTOP_URL, REDIS_URL, "+defaultURL)
+	to.StringVar(&f.url, "url", "", "the server's `URL`: redis://, rediss://, unix://, or https:// for a\nREST API; else LOCKTOP_URL, REDIS_URL, UPSTASH_REDIS_REST_URL with\nUPSTASH_REDIS_REST_TOKEN, "+defaultURL)
+	to.StringVar(&f.sentinelMaster, "sentinel-master", "", "the `name` of the master that the sentinels of --url guard")
 	to.StringArrayVar(&f.match, "match", []string{"lock:*"}, "a Redis `pattern` of what is a lock; repeatable")
 	to.Var(&f.timeout, "timeout", "of each call")
 	to.StringVar(&f.operator, "operator", "", "the `name` of who forces a release (default user@host)")
@@ -71,13 +75,11 @@ func (f *sharedFlags) register(to *pflag.FlagSet) {
 // settings checks everything, also what the command at hand has no use for: a wrong value is
 // a mistake wherever it stands.
 func (e *env) settings(f *sharedFlags) (*settings, error) {
-	address, err := e.url(f)
-	if err != nil {
-		return nil, err
-	}
 	s := &settings{
-		url: address, match: f.match, timeout: time.Duration(f.timeout), operator: f.operator,
-		readOnly: f.readOnly, notifications: f.notifications,
+		match: f.match, timeout: time.Duration(f.timeout), operator: f.operator, readOnly: f.readOnly, notifications: f.notifications,
+	}
+	if err := e.url(f, s); err != nil {
+		return nil, err
 	}
 	if s.timeout <= 0 {
 		return nil, usage("--timeout %s: it must be more than 0", s.timeout)
@@ -122,32 +124,34 @@ func (e *env) settings(f *sharedFlags) (*settings, error) {
 	return s, nil
 }
 
-// url finds the server's address and refuses one that cannot be read. What could hold a
+// restURLVariable names a REST API where nothing else names a server, with upstash.TokenVariable beside it.
+const restURLVariable = "UPSTASH_REDIS_REST_URL"
+
+// url finds the server's address, and refuses one that cannot be read. What could hold a
 // password is never quoted.
-func (e *env) url(f *sharedFlags) (string, error) {
-	address, from := f.url, "--url"
-	for _, name := range []string{"LOCKTOP_URL", "REDIS_URL"} {
-		if address == "" {
-			address, from = e.getenv(name), name
+func (e *env) url(f *sharedFlags, s *settings) error {
+	s.url, s.token, s.sentinelMaster = f.url, e.getenv(upstash.TokenVariable), f.sentinelMaster
+	from := "--url"
+	for _, name := range []string{"LOCKTOP_URL", "REDIS_URL", restURLVariable} {
+		if s.url == "" {
+			s.url, from = e.getenv(name), name
 		}
 	}
-	if address == "" && e.getenv("UPSTASH_REDIS_REST_URL") != "" {
-		return "", usage("UPSTASH_REDIS_REST_URL is set, but this version does not speak the REST API; give the rediss:// address of the same database by --url or LOCKTOP_URL")
+	if s.url == "" {
+		s.url, from = defaultURL, "the default"
 	}
-	if address == "" {
-		address, from = defaultURL, "the default"
+	if from == restURLVariable && !isREST(s.url) {
+		return usage("%s: a REST API begins with https://; give an address of the Redis protocol by --url or LOCKTOP_URL", from)
 	}
-	if _, err := url.Parse(address); err != nil && strings.Contains(address, "://") {
-		return "", usage("%s: the URL %s cannot be read; write redis://user:password@host:6379/0, with special characters of the password as %%XX",
-			from, watcher.NewText(resp.Redacted(address)))
+	if s.sentinelMaster != "" && isREST(s.url) {
+		return usage("--sentinel-master: sentinels speak the Redis protocol, and %s names a REST API; leave one of them out", from)
 	}
-	client, err := resp.New(resp.Options{URL: address})
+	client, err := s.dial()
 	if err != nil {
-		reason := strings.TrimPrefix(err.Error(), lockcore.ErrInvalid.Error()+": ")
-		return "", usage("%s: %s", from, reason)
+		return usage("%s: %s", from, strings.TrimPrefix(err.Error(), lockcore.ErrInvalid.Error()+": "))
 	}
 	client.Close()
-	return address, nil
+	return nil
 }
 
 func (e *env) userAtHost() string {

@@ -17,12 +17,26 @@ func TestWrongUsageIsNamedInALine(t *testing.T) {
 		{nil, []string{"needs a terminal", "locktop list", "locktop watch", "locktop demo --once"}},
 		{[]string{"frobnicate"}, []string{`"frobnicate"`, "locktop --help"}},
 		{[]string{"lits"}, []string{`"lits"`, "list"}},
-		{[]string{"run", "lock:a"}, []string{`"run"`}},
+		{[]string{"sieze", "lock:a"}, []string{`"sieze"`, "did you mean seize"}},
+		{[]string{"run"}, []string{"which lock", "locktop run KEY -- CMD"}},
+		{[]string{"run", "--", "true"}, []string{"which lock"}},
+		{[]string{"run", "lock:a"}, []string{"which command", "--"}},
+		{[]string{"run", "lock:a", "--"}, []string{"which command"}},
+		{[]string{"run", "lock:a", "true"}, []string{"which command", "after --"}},
+		{[]string{"run", "lock:a", "lock:b", "--", "true"}, []string{`"lock:b"`}},
+		{[]string{"run", "lock:a", "--ttl", "0s", "--", "true"}, []string{"--ttl"}},
+		{[]string{"run", "lock:a", "--wait", "-1s", "--", "true"}, []string{"--wait"}},
+		{[]string{"run", "lock:a", "--grace", "-1s", "--", "true"}, []string{"--grace"}},
+		{[]string{"run", "lock:a", "--conflict-exit-code", "256", "--", "true"}, []string{"--conflict-exit-code", "255"}},
+		{[]string{"run", "lock:a", "--owner", strings.Repeat("x", 2000), "--", "true"}, []string{"--owner", "1024"}},
+		{[]string{"run", "lock:a", "--read-only", "--", "true"}, []string{"--read-only"}},
 		{[]string{"list", "x"}, []string{`"x"`, "locktop list --help"}},
 		{[]string{"list", "--json", "--csv"}, []string{"--json", "--csv"}},
-		{[]string{"list", "--sentinel-master", "m"}, []string{"--sentinel-master"}},
+		{[]string{"list", "--sentinel-master", "m", "--url", "https://:token@x.upstash.io"}, []string{"--sentinel-master", "REST API"}},
 		{[]string{"list", "--url", "localhost:6379"}, []string{"--url", "redis://"}},
-		{[]string{"list", "--url", "https://x.upstash.io"}, []string{"https://x.upstash.io", "rediss://"}},
+		{[]string{"list", "--url", "https://x.upstash.io"}, []string{"--url", "https://x.upstash.io", "UPSTASH_REDIS_REST_TOKEN"}},
+		{[]string{"list", "--url", "http://x.upstash.io"}, []string{"http://x.upstash.io", "https://"}},
+		{[]string{"watch", "--url", "https://:token@x.upstash.io"}, []string{"watch has to listen", "https://x.upstash.io", "rediss://"}},
 		{[]string{"list", "--url", "ftp://x"}, []string{`"ftp"`, "redis://"}},
 		{[]string{"list", "--url", "redis://127.0.0.1/x"}, []string{"--url"}},
 		{[]string{"list", "--timeout", "5"}, []string{`"5"`, "unit", "15s"}},
@@ -54,7 +68,8 @@ func TestWrongUsageIsNamedInALine(t *testing.T) {
 		{with(acquire, "--ttl", "100000h"), []string{"--ttl", "ten years"}},
 		{with(acquire, "--wait", "-1s"), []string{"--wait"}},
 		{with(acquire, "--read-only"), []string{"acquire", "--read-only"}},
-		{with(acquire, "--request-id", "r"), []string{"--request-id"}},
+		{with(acquire, "--request-id", "-"), []string{"--request-id", "no request"}},
+		{with(acquire, "--request-id", strings.Repeat("r", 100)), []string{"--request-id", "64"}},
 		{[]string{"extend", "lock:a", "--owner", "A"}, []string{"--ttl"}},
 		{[]string{"extend", "lock:a", "--owner", "A", "--ttl", "1s", "--read-only"}, []string{"--read-only"}},
 		{[]string{"release", "lock:a", "--owner", "A", "--read-only"}, []string{"--read-only"}},
@@ -66,6 +81,20 @@ func TestWrongUsageIsNamedInALine(t *testing.T) {
 		{[]string{"force-release", "lock:a", "--expect-owner", "A", "--reason", strings.Repeat("r", 600)}, []string{"--reason", "512"}},
 		{[]string{"force-release", "lock:a", "--expect-owner", "A", "--reason", "r"}, []string{"no terminal", "--yes", "--dry-run"}},
 		{[]string{"force-release", "lock:a", "--expect-owner", "A", "--reason", "r", "--yes", "--read-only"}, []string{"--read-only"}},
+		{[]string{"seize", "lock:a", "--ttl", "1m", "--reason", "r"}, []string{"--expect-owner"}},
+		{[]string{"seize", "lock:a", "--expect-owner", "A", "--reason", "r"}, []string{"--ttl"}},
+		{[]string{"seize", "lock:a", "--expect-owner", "A", "--ttl", "1m"}, []string{"--reason"}},
+		{[]string{"seize", "lock:a", "--expect-owner", "A", "--ttl", "1m", "--reason", strings.Repeat("r", 600)}, []string{"--reason", "512"}},
+		{[]string{"seize", "lock:a", "--expect-owner", "A", "--ttl", "1m", "--reason", "r"}, []string{"no terminal", "--yes", "--dry-run"}},
+		{[]string{"seize", "lock:a", "--expect-owner", "A", "--ttl", "1m", "--reason", "r", "--yes", "--read-only"}, []string{"--read-only"}},
+		{[]string{"undo", "lock:a"}, []string{"--operation", "locktop audit"}},
+		{[]string{"undo", "lock:a", "--operation", "x", "--reason", strings.Repeat("r", 600)}, []string{"--reason", "512"}},
+		{[]string{"undo", "lock:a", "--operation", "x"}, []string{"no terminal", "--yes"}},
+		{[]string{"undo", "lock:a", "--operation", "x", "--yes", "--read-only"}, []string{"--read-only"}},
+		{[]string{"audit", "lock:a"}, []string{`"lock:a"`}},
+		{[]string{"audit", "--key", ""}, []string{"key is empty"}},
+		{[]string{"audit", "--since", "-1h"}, []string{"--since"}},
+		{[]string{"audit", "--limit", "-1"}, []string{"--limit"}},
 		{[]string{"completion"}, []string{"bash"}},
 	}
 	for _, c := range cases {
@@ -78,7 +107,7 @@ func TestWrongUsageIsNamedInALine(t *testing.T) {
 }
 
 func TestTheEnvironmentNamesTheServer(t *testing.T) {
-	rest := map[string]string{"UPSTASH_REDIS_REST_URL": "https://x.upstash.io", "UPSTASH_REDIS_REST_TOKEN": "t0ken"}
+	rest := map[string]string{"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1", "UPSTASH_REDIS_REST_TOKEN": "t0ken"}
 	cases := []struct {
 		name  string
 		vars  map[string]string
@@ -91,7 +120,11 @@ func TestTheEnvironmentNamesTheServer(t *testing.T) {
 		{"REDIS_URL alone", map[string]string{"REDIS_URL": "redis://127.0.0.1:2/0"}, nil, exitFailed, []string{"redis://127.0.0.1:2/0"}},
 		{"the flag before all", map[string]string{"LOCKTOP_URL": "redis://127.0.0.1:1/0"}, []string{"--url", "redis://127.0.0.1:3/0"},
 			exitFailed, []string{"redis://127.0.0.1:3/0"}},
-		{"a REST API", rest, nil, exitUsage, []string{"UPSTASH_REDIS_REST_URL", "rediss://", "LOCKTOP_URL"}},
+		{"a REST API", rest, nil, exitFailed, []string{"http://127.0.0.1:1", "unreachable"}},
+		{"a REST API without its token", map[string]string{"UPSTASH_REDIS_REST_URL": "https://x.upstash.io"}, nil, exitUsage,
+			[]string{"UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"}},
+		{"a REST API that is none", map[string]string{"UPSTASH_REDIS_REST_URL": "redis://127.0.0.1:1/0"}, nil, exitUsage,
+			[]string{"UPSTASH_REDIS_REST_URL", "https://", "LOCKTOP_URL"}},
 		{"a wrong value names its variable", map[string]string{"REDIS_URL": "nonsense"}, nil, exitUsage, []string{"REDIS_URL"}},
 	}
 	for _, c := range cases {
@@ -131,6 +164,7 @@ func TestHelpIsNoFailure(t *testing.T) {
 	for _, args := range [][]string{
 		{"--help"}, {"help"}, {"help", "acquire"}, {"acquire", "--help"}, {"--version"}, {"completion", "bash"}, {"completion", "zsh"},
 		{"completion", "fish"}, {"completion", "powershell"}, {"list", "--help"}, {"watch", "-h"}, {"force-release", "-h"},
+		{"seize", "-h"}, {"run", "-h"}, {"undo", "-h"}, {"audit", "-h"},
 	} {
 		if out := s.must(t, args...); out == "" {
 			t.Errorf("locktop %s printed nothing", strings.Join(args, " "))

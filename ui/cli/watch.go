@@ -39,6 +39,10 @@ Without keyspace notifications on the server the locks are read every 2 seconds;
 				return err
 			}
 			defer s.close()
+			o, err := s.watching("watch", e.now)
+			if err != nil {
+				return err
+			}
 			if err := s.reach(c.Context()); err != nil {
 				return s.readFault("watch", "", err)
 			}
@@ -46,7 +50,7 @@ Without keyspace notifications on the server the locks are read every 2 seconds;
 			if asJSON {
 				line = func(e watcher.Event) (string, error) { return jsonOf(e, "") }
 			}
-			return e.watch(c.Context(), keyspace.New(s.watching(e.now)), line)
+			return e.watch(c.Context(), keyspace.New(o), line)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON, one object a line")

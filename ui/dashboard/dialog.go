@@ -1,6 +1,6 @@
 package dashboard
 
-// The dialog of a forced release.
+// The dialog of a forced release, and of a seizure.
 //
 // What it is for is captured when it opens: the hold that was shown. The live hold is compared
 // with that all the while, and the server compares once more in one step with the release. Keys
@@ -28,21 +28,33 @@ type focus int
 
 const (
 	focusReason focus = iota
+	focusTTL          // of a seizure
 	focusName
 	focusCancel
 	focusRelease
 	focuses
 )
 
+// order is what the operator wants to be done with somebody else's hold.
+type order struct {
+	lockcore.ForceRelease
+	seize bool          // take the lock over instead of ending the hold alone
+	ttl   time.Duration // of a seizure
+}
+
+// seizeFor is what the TTL of a seizure is at first.
+const seizeFor = "60s"
+
 type dialog struct {
-	order    lockcore.ForceRelease // but the reason
-	as       watcher.Row           // the hold as it was shown
+	order    order       // but the reason and the TTL
+	as       watcher.Row // the hold as it was shown
 	opened   time.Time
 	surprise string
 	again    bool // the same order went out before, and its outcome is unknown
 
 	needName bool // the hold looks alive: releasing it wants a second thought
 	reason   field
+	ttl      field
 	name     field
 	focus    focus
 	said     string // why Release did nothing
@@ -53,11 +65,15 @@ type dialog struct {
 }
 
 // openDialog is for the selected lock, if somebody holds it.
-func (m *model) openDialog() tea.Cmd {
+func (m *model) openDialog(seize bool) tea.Cmd {
 	row := m.row()
+	_, seizes := m.o.Releaser.(Seizer)
 	switch {
 	case m.o.ReadOnly:
 		m.say(notice, briefly, "this is read-only: nothing can be released here")
+		return nil
+	case seize && !seizes:
+		m.say(notice, briefly, "locks cannot be seized here")
 		return nil
 	case row == nil:
 		m.say(notice, briefly, "no lock is selected")
@@ -71,17 +87,21 @@ func (m *model) openDialog() tea.Cmd {
 		return nil
 	}
 	d := &dialog{as: *row, opened: m.now, surprise: m.surprise(m.snap.now), needName: row.Alive(),
-		reason: newField(lockcore.MaxReason), name: newField(0)}
-	d.order = lockcore.ForceRelease{
+		reason: newField(lockcore.MaxReason), ttl: newField(16), name: newField(0)}
+	d.ttl.setValue(seizeFor)
+	d.order = order{seize: seize, ForceRelease: lockcore.ForceRelease{
 		Key: row.Key.Raw(), Operation: lockcore.NewOperation(), Operator: m.o.Operator,
 		Expect: lockcore.Expectation{Owner: row.Owner.Raw(), Fence: row.Fence},
-	}
+	}}
 	if row.Fence == 0 {
 		d.order.Expect.Deadline, d.order.Expect.NoTTL = row.Deadline, row.TTL == lockcore.NoTTL
 	}
-	if old, ok := m.unsettled[row.Key.Raw()]; ok && old.Expect.Owner == d.order.Expect.Owner && old.Expect.Fence == row.Fence {
+	if old, ok := m.unsettled[row.Key.Raw()]; ok && old.seize == seize && old.Expect.Owner == d.order.Expect.Owner && old.Expect.Fence == row.Fence {
 		d.order.Operation, d.again = old.Operation, true
 		d.reason.setValue(old.Reason)
+		if seize {
+			d.ttl.setValue(old.ttl.String())
+		}
 	}
 	d.reason.focus()
 	m.dialog, m.message = d, message{}
@@ -145,11 +165,13 @@ func (d *dialog) missing(now time.Time) string {
 		return "the live lock was not looked at yet"
 	case !d.unchanged():
 		_, text := d.liveText(now)
-		return "not released: " + text
+		return d.order.nothing() + ": " + text
 	case strings.TrimSpace(d.reason.value()) == "":
 		return "a reason is missing"
 	case len(d.reason.value()) > lockcore.MaxReason:
 		return "the reason is too long"
+	case d.order.seize && d.lasting() == 0:
+		return "for how long? Write a TTL as in 60s or 5m"
 	case d.needName && d.name.value() == "":
 		return "the lock's name is missing: type it to confirm"
 	case d.needName && d.name.value() != d.as.Key.String():
@@ -158,16 +180,36 @@ func (d *dialog) missing(now time.Time) string {
 	return ""
 }
 
+// lasting is the TTL of a seizure; 0 if what is typed cannot be one.
+func (d *dialog) lasting() time.Duration {
+	ttl, err := time.ParseDuration(strings.TrimSpace(d.ttl.value()))
+	if err != nil || lockcore.CheckTTL(ttl) != nil {
+		return 0
+	}
+	return ttl
+}
+
+// nothing says what was not done.
+func (o *order) nothing() string {
+	if o.seize {
+		return "not seized"
+	}
+	return "not released"
+}
+
 func (d *dialog) turn(by focus) {
 	d.focus = (d.focus + by + focuses) % focuses
-	if d.focus == focusName && !d.needName {
+	for d.focus == focusName && !d.needName || d.focus == focusTTL && !d.order.seize {
 		d.focus += by
 	}
 	d.reason.blur()
+	d.ttl.blur()
 	d.name.blur()
 	switch d.focus {
 	case focusReason:
 		d.reason.focus()
+	case focusTTL:
+		d.ttl.focus()
 	case focusName:
 		d.name.focus()
 	}
@@ -209,6 +251,9 @@ func (m *model) dialogKey(msg tea.KeyMsg) tea.Cmd {
 	case d.focus == focusReason:
 		d.reason.update(msg)
 		d.said = ""
+	case d.focus == focusTTL:
+		d.ttl.update(msg)
+		d.said = ""
 	case d.focus == focusName:
 		d.name.update(msg)
 		d.said = ""
@@ -243,6 +288,9 @@ func (m *model) dialogScreen() []string {
 		}
 	}
 	title := " Force-release this lock? "
+	if d.order.seize {
+		title = " Seize this lock? "
+	}
 	lines = append(lines, p.paint(alarm, pad(title, w)))
 	blank()
 	row("lock", bold, d.as.Key.String(), 3)
@@ -288,6 +336,9 @@ func (m *model) dialogScreen() []string {
 		}
 	}
 	field("Reason", &d.reason, d.focus == focusReason)
+	if d.order.seize {
+		field("For", &d.ttl, d.focus == focusTTL)
+	}
 	if d.needName {
 		field("Name", &d.name, d.focus == focusName)
 		if roomy {
@@ -336,10 +387,14 @@ func (m *model) buttons(w int) string {
 		l.add(plain, "  ")
 	}
 	button("Cancel", d.focus == focusCancel, accent)
+	word := "Release"
+	if d.order.seize {
+		word = "Seize"
+	}
 	if d.unchanged() {
-		button("Release", d.focus == focusRelease, alarm)
+		button(word, d.focus == focusRelease, alarm)
 	} else {
-		button("Release: disabled", d.focus == focusRelease, dim)
+		button(word+": disabled", d.focus == focusRelease, dim)
 	}
 	return l.end()
 }

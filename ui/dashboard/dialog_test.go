@@ -317,7 +317,7 @@ func TestQuittingWarnsWhileAnOrderIsUnderWay(t *testing.T) {
 	if b.quit {
 		t.Fatal("quit without a warning")
 	}
-	b.see("a forced release is under way")
+	b.see("an order is under way")
 	b.run(cmd)
 	b.see("released lock:b")
 	b.press("q")

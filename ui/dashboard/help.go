@@ -22,7 +22,7 @@ func (m *model) helpLines(height int) []string {
 			for _, k := range g.keys[i:min(i+perLine, len(g.keys))] {
 				h := k.Help()
 				does := h.Desc
-				if m.o.ReadOnly && h.Key == keys.Release.Help().Key {
+				if m.o.ReadOnly && (h.Key == keys.Release.Help().Key || h.Key == keys.Seize.Help().Key || h.Key == keys.Undo.Help().Key) {
 					does = "nothing: this is read-only"
 				}
 				l.add(cyan, pad(h.Key, 10)).add(plain, pad(does, 26))

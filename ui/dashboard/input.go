@@ -80,7 +80,12 @@ func (m *model) oneKey(msg tea.KeyMsg) tea.Cmd {
 		return m.copyOwner()
 	case key.Matches(msg, keys.Release):
 		m.chosen = true
-		return m.openDialog()
+		return m.openDialog(false)
+	case key.Matches(msg, keys.Seize):
+		m.chosen = true
+		return m.openDialog(true)
+	case key.Matches(msg, keys.Undo):
+		return m.undo()
 	default:
 		return m.move(msg)
 	}
@@ -90,7 +95,7 @@ func (m *model) oneKey(msg tea.KeyMsg) tea.Cmd {
 func (m *model) quit() tea.Cmd {
 	if m.releasing > 0 && !m.warned {
 		m.warned = true
-		m.say(notice, longer, "a forced release is under way and its outcome is not known yet; q again quits all the same")
+		m.say(notice, longer, "an order is under way and its outcome is not known yet; q again quits all the same")
 		return nil
 	}
 	return tea.Quit

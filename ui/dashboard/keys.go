@@ -7,10 +7,11 @@ import (
 )
 
 type keyMap struct {
-	Up, Down, PageUp, PageDown, Top, Bottom     key.Binding
-	Filter, Sort, Reverse, Pause                key.Binding
-	Details, Events, Next, Previous, Back       key.Binding
-	Release, Copy, Help, Suspend, Quit, QuitNow key.Binding
+	Up, Down, PageUp, PageDown, Top, Bottom key.Binding
+	Filter, Sort, Reverse, Pause            key.Binding
+	Details, Events, Next, Previous, Back   key.Binding
+	Release, Seize, Undo, Copy              key.Binding
+	Help, Suspend, Quit, QuitNow            key.Binding
 }
 
 func bind(name, does string, keys ...string) key.Binding {
@@ -37,6 +38,8 @@ var keys = keyMap{
 	Back:     bind("esc", "back, clear the filter", "esc"),
 
 	Release: bind("x", "force-release…", "x"),
+	Seize:   bind("X", "seize…", "X"),
+	Undo:    bind("u", "undo a forced release", "u"),
 	Copy:    bind("y", "copy the owner", "y"),
 	Help:    bind("?", "help", "?"),
 	Suspend: bind("ctrl+z", "to the shell", "ctrl+z"),
@@ -55,7 +58,7 @@ func (k keyMap) groups() []keyGroup {
 	return []keyGroup{
 		{"move", []key.Binding{k.Up, k.Down, k.PageUp, k.PageDown, k.Top, k.Bottom}},
 		{"look", []key.Binding{k.Details, k.Events, k.Next, k.Previous, k.Filter, k.Sort, k.Reverse, k.Pause, k.Back}},
-		{"act", []key.Binding{k.Release, k.Copy, k.Help, k.Suspend, k.Quit, k.QuitNow}},
+		{"act", []key.Binding{k.Release, k.Seize, k.Undo, k.Copy, k.Help, k.Suspend, k.Quit, k.QuitNow}},
 	}
 }
 
@@ -63,7 +66,7 @@ func (k keyMap) groups() []keyGroup {
 func (k keyMap) footer() []footerKey {
 	return []footerKey{
 		{k.Help, "help"}, {k.Details, "details"}, {k.Filter, "filter"}, {k.Sort, "sort"}, {k.Release, "release"},
-		{k.Pause, "pause"}, {k.Events, "events"}, {k.Copy, "copy owner"}, {k.Quit, "quit"},
+		{k.Pause, "pause"}, {k.Events, "events"}, {k.Copy, "copy owner"}, {k.Seize, "seize"}, {k.Quit, "quit"},
 	}
 }
 

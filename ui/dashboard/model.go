@@ -8,7 +8,6 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"locktop/lockcore"
 	"locktop/watcher"
 )
 
@@ -69,9 +68,10 @@ type model struct {
 	pausedAt   time.Time // when the picture that is shown was taken
 
 	message   message
-	unsettled map[string]lockcore.ForceRelease // orders whose outcome is unknown, by lock
-	releasing int                              // orders that are under way
-	warned    bool                             // that quitting leaves one under way
+	unsettled map[string]order // orders whose outcome is unknown, by lock
+	undoable  *undoable        // the last forced release
+	releasing int              // orders that are under way
+	warned    bool             // that quitting leaves one under way
 
 	frame string
 	stale bool // frame is not what the model says any more
@@ -96,7 +96,7 @@ func newModel(ctx context.Context, o Options) *model {
 	o = o.withDefaults()
 	return &model{
 		ctx: ctx, o: o, styles: newStyles(o.Profile), now: o.Now(), sort: o.Query.Sort, reverse: o.Query.Reverse,
-		typed: newField(256), side: paneDetails, sideAuto: true, unsettled: map[string]lockcore.ForceRelease{}, stale: true, tick: tick,
+		typed: newField(256), side: paneDetails, sideAuto: true, unsettled: map[string]order{}, stale: true, tick: tick,
 	}
 }
 
@@ -126,6 +126,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case releasedMsg:
 		m.now = m.o.Now()
 		cmd = m.released(msg)
+	case undoneMsg:
+		m.now = m.o.Now()
+		cmd = m.undone(msg)
 	case copiedMsg:
 		m.now = m.o.Now()
 		m.copied(msg)

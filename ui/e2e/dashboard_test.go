@@ -181,7 +181,7 @@ func TestAStuckLockIsReleasedByForce(t *testing.T) {
 	if got := srv.CLI("EXISTS", "lock:invoice_7"); got != "0" {
 		t.Errorf("the lock is still there")
 	}
-	if got := srv.CLI("HGET", "locktop:{lock:invoice_7}", "e"); !strings.Contains(got, "ann its+worker+is+gone") {
+	if _, got := locktop(t, srv, "inspect", "lock:invoice_7"); !strings.Contains(got, "forced by ann: its worker is gone") {
 		t.Errorf("recorded is %q", got)
 	}
 	if code, out := locktop(t, srv, "release", "lock:invoice_7", "--owner", owner32); code != 4 || !strings.Contains(out, "ann") || !strings.Contains(out, "its worker is gone") {

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 		os.Stat(source) // not imported, and part of the program too
 	}
 	binary = filepath.Join(dir, "locktop")
+	os.Setenv("LOCKTOP_STATE_DIR", filepath.Join(dir, "state")) // the audit trail of these tests
 	build := exec.Command("go", "build", "-o", binary, "../..")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
