@@ -14,11 +14,12 @@ demo: ## play a webhook burst against an embedded Redis and watch it
 build: ## build ./locktop
 	$(GO) build -o locktop .
 
-test: deps ## run every test, with the race detector
-	$(GO) test -race -timeout 10m ./...
+test: deps ## run every test, with the race detector; then the explorer's full bounds without it
+	$(GO) test -race -timeout 12m ./...
+	$(GO) test -v -timeout 12m -run TestNoOrderOfEventsBreaksARule ./lockcore/explore
 
 # Tests use a real redis-server; LOCKTOP_TEST_SERVER names another one, Valkey's for example.
-deps: ## install redis-server, if it is missing
+deps: ## install redis-server and node with the npm clients that tests use, where they are missing
 	@command -v $${LOCKTOP_TEST_SERVER:-redis-server} >/dev/null 2>&1 || { \
 		echo "installing redis-server, which the tests need"; \
 		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
@@ -27,6 +28,16 @@ deps: ## install redis-server, if it is missing
 		elif command -v apk >/dev/null; then $$sudo apk add redis; \
 		elif command -v brew >/dev/null; then brew install redis; \
 		else echo "install redis-server 6.2 or newer, then run make test again" >&2; exit 1; fi; }
+	@command -v npm >/dev/null 2>&1 || { \
+		echo "installing node and npm, which the tests with real npm clients need"; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		if command -v apt-get >/dev/null; then $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq nodejs npm; \
+		elif command -v dnf >/dev/null; then $$sudo dnf install -y nodejs npm; \
+		elif command -v apk >/dev/null; then $$sudo apk add nodejs npm; \
+		elif command -v brew >/dev/null; then brew install node; \
+		else echo "install node 18 or newer with npm, then run make test again" >&2; exit 1; fi; }
+	@[ testdata/npm/node_modules/.package-lock.json -nt testdata/npm/package-lock.json ] || \
+		npm ci --prefix testdata/npm --ignore-scripts --no-audit --no-fund
 
 lint: ## gofmt, go vet, staticcheck, and govulncheck where its database can be reached
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted" >&2; exit 1; }
@@ -43,6 +54,7 @@ vuln: # a database that cannot be reached is told and does not fail; a vulnerabi
 
 bench: deps ## measure, beside baselines of the same run
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	cd testdata/peers && $(GO) test -run '^$$' -bench . -benchtime 100x
 
 FUZZTIME ?= 20s
 fuzz: ## fuzz everything that reads bytes from outside

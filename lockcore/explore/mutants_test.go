@@ -65,7 +65,7 @@ var mutations = []mutation{
 	{"a release deletes whatever its owner has", oneAfterTheOther, "release", "if (fence == '' or recorded and hold_fence == fence) and (request == '' or recorded and req == request) then", "if true then", "a release ended a hold that it does not name"},
 	{"a release does not compare the fence", oneAfterTheOther, "release", "(fence == '' or recorded and hold_fence == fence)", "true", "a release ended a hold that it does not name"},
 	{"giving up does not compare the request", oneAfterTheOther, "release", "(request == '' or recorded and req == request)", "true", "a release ended a hold that it does not name"},
-	{"a release believes a stale ledger", besides, "release", speaksOf, "return true", "a release ended a hold that it does not name"},
+	{"a release believes a stale ledger", besides, "release", speaksOf, "if true then return true end", "a release ended a hold that it does not name"},
 	{"giving up leaves no word of it", oneAfterTheOther, "release", "    redis.call('HSET', ledger, 'r', kept_requests(request, r))\n", "", "a request was granted that had been given up"},
 	{"a release tells nobody", operated, "release", "past.flags = 't'", "past.flags = ''", "to an owner who knows"},
 
@@ -76,7 +76,7 @@ var mutations = []mutation{
 	{"a repeat is denied", oneAfterTheOther, "acquire", "(request == '-' or request == req)", "false", "the repeat of a live request is denied"},
 	{"every request of the owner's is a repeat", sameName, "acquire", "(request == '-' or request == req)", "true", "yes to another request"},
 	{"a repeat gets a new fence", oneAfterTheOther, "acquire", "return now .. ' ' .. f .. ' ' .. digits(pttl) .. ' 1'", "return now .. ' ' .. digits(f + 1) .. ' ' .. digits(pttl) .. ' 1'", "the repeat of a live request has the fence"},
-	{"an acquire believes a stale ledger", besides, "acquire", speaksOf, "return true", "yes to another request"},
+	{"an acquire believes a stale ledger", besides, "acquire", speaksOf, "if true then return true end", "yes to another request"},
 	{"ended requests are forgotten", copied, "acquire", "    refused = 'ended'\n", "", "granted"},
 	{"no request is ever late", late, "acquire", "if now_ms > tonumber(ARGV[8]) then", "if false then", "a request was granted after its time"},
 	{"what cannot be recorded is held all the same", refusing, "acquire", "if granted then redis.call('DEL', lock) end", "", "denied or failed changed the lock"},
@@ -86,7 +86,7 @@ var mutations = []mutation{
 	{"an extend shortens", shorter, "extend", "if left < 0 or left >= ttl then", "if left < 0 then", "an extend shortened the hold"},
 	{"an extend creates", expiring, "extend", "local holder = redis.call('GET', lock)", "redis.call('SET', lock, owner, 'NX', 'PX', ARGV[2])\nlocal holder = redis.call('GET', lock)", "a step that was denied or failed changed the lock"},
 	{"an extend does not compare the owner", nameless, "extend", "local holder = redis.call('GET', lock)", "local holder = redis.call('GET', lock) and owner", "an extend says yes to somebody"},
-	{"an extend believes a stale ledger", besides, "extend", speaksOf, "return true", "an extend says yes to somebody"},
+	{"an extend believes a stale ledger", besides, "extend", speaksOf, "if true then return true end", "an extend says yes to somebody"},
 	{"an extend tells nobody", operated, "extend", "past.flags = 't'", "past.flags = ''", "to an owner who knows"},
 	{"an extend promises more than it did", expiring, "extend", "digits(left)\n", "digits(left + 1000)\n", "an extend tells another TTL"},
 

@@ -253,6 +253,12 @@ func (c *Client) Read(ctx context.Context, commands [][]string) ([]any, error) {
 	if !c.sure.Load() {
 		// From the first read on Group must be right, and a read can wait for that.
 		if err := c.discover(ctx); err != nil {
+			if cause := ended(ctx); cause != nil {
+				return nil, c.failure(false, cause)
+			}
+			if errors.Is(err, lockcore.ErrUnknownOutcome) { // a question has no outcome to doubt
+				err = fmt.Errorf("%w: %v", lockcore.ErrUnreachable, err)
+			}
 			return nil, err
 		}
 	}

@@ -30,7 +30,7 @@ end
 if request ~= '-' and not refused then
   if now_ms > tonumber(ARGV[8]) then
     refused = 'late'
-  elseif r and string.find(r .. ' ', ' ' .. request .. ' ', 1, true) then
+  elseif r and string.find(r, ' ' .. request .. ' ', 1, true) then
     refused = 'ended'
   end
 end
@@ -112,4 +112,4 @@ if failed then
   return redis.error_reply('LEDGER ' .. failed)
 end
 if waited then redis.pcall('HDEL', ledger, 'w:' .. ARGV[3]) end
-return now .. ' ' .. fence .. ' ' .. digits(left) .. (granted and ' 0' or ' 1')
+return now .. ' ' .. fence .. ' ' .. (granted and ARGV[2] or digits(left)) .. (granted and ' 0' or ' 1')

@@ -15,7 +15,7 @@ local lock, ledger = KEYS[1], KEYS[2]
 
 -- The same operation once more, after a lost reply or as a late copy: it is done, also if it was undone since.
 local r = redis.pcall('HGET', ledger, 'r')
-if type(r) == 'string' and string.find(r .. ' ', ' ' .. ARGV[4] .. ' ', 1, true) then
+if type(r) == 'string' and string.find(r, ' ' .. ARGV[4] .. ' ', 1, true) then
   local before = newest(remembered(), '', '', ARGV[4], '')
   return now .. ' ' .. (before and before.fence or '0') .. ' -1 -1 1 '
 end

@@ -9,7 +9,7 @@
 --             how…      how the last hold ended; how is "-" while it lasts
 --             fence…    that hold
 --   p0..p7  the last ended holds: the part of s from how on
---   r       the last requests that were granted or given up, and operations that ended a hold, newest first: " a b c"
+--   r       the last requests that were granted or given up, and operations that ended a hold, newest first: " a b c "
 --   d       denials since the ledger began, and waiters listed: "18 3"
 --   o l     overruns and overlaps since the ledger began
 --   u       the last undoing: operation of the forced release, of the undo, fence of the hold

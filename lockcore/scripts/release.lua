@@ -35,7 +35,7 @@ end
 
 if request ~= '' then
   local r = redis.call('HGET', ledger, 'r')
-  if not string.find((r or '') .. ' ', ' ' .. request .. ' ', 1, true) then
+  if not string.find(r or '', ' ' .. request .. ' ', 1, true) then
     redis.call('HSET', ledger, 'r', kept_requests(request, r))
     if redis.call('PTTL', ledger) < 0 then redis.call('PEXPIRE', ledger, digits(DAY_MS)) end
   end
