@@ -60,11 +60,15 @@ func (c *Client) Acquire(ctx context.Context, key, owner string, ttl time.Durati
 	if err != nil {
 		return nil, opError("acquire", key, err)
 	}
-	return waiting{
+	h, err := waiting{
 		try:  a.try,
 		look: func(ctx context.Context) (*Lock, error) { return c.Inspect(ctx, key) },
 		draw: rand.Float64,
 	}.run(ctx, a.wait)
+	if err != nil && ctx.Err() != nil && err == context.Cause(ctx) {
+		err = opError("acquire", key, fmt.Errorf("while it was waited for: %w", err))
+	}
+	return h, err
 }
 
 // acquiring is an acquire whose arguments were checked.

@@ -89,10 +89,7 @@ func (p *past) judge(c call) verdict {
 			return rightIf(own, wrongYes)
 		case errors.Is(c.err, lockcore.ErrNotHeld):
 			var not *lockcore.NotHeldError
-			if errors.As(c.err, &not) && not.Past == nil && own && p.later(c.owner, c.to) >= remembered {
-				if t.ended > c.from {
-					return ownForgotten
-				}
+			if errors.As(c.err, &not) && not.Past == nil && own && t.ended <= c.from && p.later(c.owner, c.to) >= remembered {
 				return forgotten
 			}
 			return rightIf(t.ended <= c.to && !own, wrongNo)
@@ -106,10 +103,6 @@ func (p *past) judge(c call) verdict {
 		case c.err == nil:
 			return rightIf(done, wrongYes)
 		case errors.Is(c.err, lockcore.ErrChanged):
-			var changed *lockcore.ChangedError
-			if errors.As(c.err, &changed) && changed.Past == nil && done && p.later(c.owner, c.to) >= remembered {
-				return ownForgotten
-			}
 			return rightIf(!done && p.free(c.owner, c.from, c.to), wrongNo)
 		}
 	case "inspect":

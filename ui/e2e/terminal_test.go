@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +26,8 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	// Under nohup HUP is ignored, and the programs started here would inherit that. Heard, it is theirs by default.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	dir, err := os.MkdirTemp("", "locktop-e2e")
 	if err != nil {
 		panic(err)
