@@ -64,6 +64,51 @@ var sites = []struct {
 		return s
 	}},
 	{"rest", func(t *testing.T) *site { return overREST(t, locktest.StartRedis(t).Addr) }},
+	{"cluster", overCluster},
+	{"sentinel", overSentinel},
+}
+
+// overCluster is a site with a cluster of one node, which tells everybody that it is where its proxy is.
+func overCluster(t *testing.T) *site {
+	node := locktest.StartClusterNode(t)
+	s := overRESP(t, node.Addr)
+	_, port, _ := strings.Cut(s.proxies[0].Addr, ":")
+	if got := node.CLI("CONFIG", "SET", "cluster-announce-port", port); got != "OK" {
+		t.Fatalf("CONFIG SET cluster-announce-port: %s", got)
+	}
+	s.connect = s.found(func(timeout time.Duration) resp.Options {
+		return resp.Options{URL: s.proxies[0].URL() + "?pool_size=16", Timeout: timeout}
+	})
+	return s
+}
+
+// overSentinel is a site with one server, of which a sentinel says that it is where its proxy is.
+func overSentinel(t *testing.T) *site {
+	s := overRESP(t, locktest.StartRedis(t).Addr)
+	_, port, _ := strings.Cut(s.proxies[0].Addr, ":")
+	guard := locktest.StartGuard(t, port)
+	s.connect = s.found(func(timeout time.Duration) resp.Options {
+		return resp.Options{URL: guard.URL() + "?pool_size=16", Timeout: timeout, SentinelMaster: locktest.SentinelMaster}
+	})
+	return s
+}
+
+// found connects through something that says where the server is, and waits until it has: the test begins then.
+func (s *site) found(options func(timeout time.Duration) resp.Options) func(time.Duration) connection {
+	return func(timeout time.Duration) connection {
+		c, err := resp.New(options(timeout))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for limit := time.Now().Add(time.Minute); ; {
+			if _, err = c.Read(context.Background(), [][]string{{"TIME"}}); err == nil && c.Redundant() {
+				return c
+			}
+			if time.Now().After(limit) {
+				s.t.Fatalf("the server is not found: %v", err)
+			}
+		}
+	}
 }
 
 // overREST is a site with one server behind a REST API. The faults are between the client and that.

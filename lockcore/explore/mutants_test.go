@@ -100,7 +100,7 @@ var mutations = []mutation{
 	{"a forced release does not compare the fence", operatedTwice, "force_release", "meant = recorded and hold_fence == ARGV[2]", "meant = true", "a forced release ended another hold"},
 	{"a forced release does not compare the deadline", besidesForced, "force_release", "math.abs(ends - seen) <= SEEN_TOLERANCE_MS", "true", "a forced release ended another hold"},
 	{"a forced release leaves the highest fence", operated, "force_release", "digits(next_fence(highest))", "highest", "the highest fence is still that of the hold"},
-	{"a forced release is not known again", operated, "force_release", "if type(r) == 'string' and", "if false and", "a forced release that was carried out is denied when it is repeated"},
+	{"a forced release is not known again", operated, "force_release", "if before and before.how == 'forced' or type(r) == 'string' and", "if false and", "a forced release that was carried out is denied when it is repeated"},
 
 	{"a seizure does not compare the owner", blindly, "seize", "local meant = holder == ARGV[1]", "local meant = holder", "a seizure ended another hold"},
 	{"a seizure is not known again", taking, "seize", "\nif mine then", "\nif false then", "denied when it is repeated"},

@@ -98,14 +98,19 @@ func (c *link) forward(x *exchange) bool {
 		c.p.mu.Unlock()
 		return true
 	case DoubleRequest:
-		if !c.send(x, len(x.request)) {
-			return false
-		}
+		// The proxy is not at rest until the copy is noted, though its original may be answered before.
 		c.p.mu.Lock()
-		c.p.late = append(c.p.late, c.laterOn(x))
-		c.p.deliverDue(false)
+		c.p.delivering++
 		c.p.mu.Unlock()
-		return true
+		sent := c.send(x, len(x.request))
+		c.p.mu.Lock()
+		c.p.delivering--
+		if sent {
+			c.p.late = append(c.p.late, c.laterOn(x))
+			c.p.deliverDue(false)
+		}
+		c.p.mu.Unlock()
+		return sent
 	case Reorder:
 		c.letPass()
 	}

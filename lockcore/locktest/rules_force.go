@@ -124,7 +124,7 @@ var forceRules = []Rule{
 			c.cannotForce("lock:a", seen) // another operation finds it changed
 		},
 		Mutations: []Mutation{
-			{Script: "force_release", Take: "if type(r) == 'string' and string.find(r", Put: "if false and string.find(r"},
+			{Script: "force_release", Take: "if before and before.how == 'forced' or type(r) == 'string' and string.find(r", Put: "if false and string.find(r"},
 		},
 	},
 	{

@@ -32,20 +32,32 @@ func StartSentinel(t testing.TB) *Sentinel {
 	replica := StartRedis(t, append(replication, "--replicaof", "127.0.0.1 "+master.Port())...)
 	s.Servers = []*Redis{master, replica}
 	for range 3 {
-		r := startSomewhere(t, func() *Redis {
-			r := prepare(t, FreeAddr(t))
-			r.conf = filepath.Join(r.Dir, "sentinel.conf")
-			conf := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor %[3]s 127.0.0.1 %s 2\n"+
-				"sentinel down-after-milliseconds %[3]s 500\nsentinel failover-timeout %[3]s 2000\n", r.Port(), r.Dir, SentinelMaster, master.Port())
-			if err := os.WriteFile(r.conf, []byte(conf), 0o600); err != nil {
-				t.Fatalf("locktest: write %s: %v", r.conf, err)
-			}
-			return r
-		})
-		s.Sentinels = append(s.Sentinels, r)
+		s.Sentinels = append(s.Sentinels, startGuard(t, master.Port(), 2, 500*time.Millisecond))
 	}
 	s.AwaitCalm()
 	return s
+}
+
+// StartGuard starts one sentinel that names a server at this port, a proxy's say, as the master, and never
+// takes it for dead while a test lasts.
+func StartGuard(t testing.TB, port string) *Redis {
+	t.Helper()
+	return startGuard(t, port, 1, time.Hour)
+}
+
+func startGuard(t testing.TB, port string, quorum int, downAfter time.Duration) *Redis {
+	t.Helper()
+	return startSomewhere(t, func() *Redis {
+		r := prepare(t, FreeAddr(t))
+		r.conf = filepath.Join(r.Dir, "sentinel.conf")
+		conf := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor %[3]s 127.0.0.1 %[4]s %[5]d\n"+
+			"sentinel down-after-milliseconds %[3]s %[6]d\nsentinel failover-timeout %[3]s 2000\n",
+			r.Port(), r.Dir, SentinelMaster, port, quorum, downAfter.Milliseconds())
+		if err := os.WriteFile(r.conf, []byte(conf), 0o600); err != nil {
+			t.Fatalf("locktest: write %s: %v", r.conf, err)
+		}
+		return r
+	})
 }
 
 // Hosts are the sentinels' addresses, parted by commas.

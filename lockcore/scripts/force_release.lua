@@ -15,8 +15,8 @@ local lock, ledger = KEYS[1], KEYS[2]
 
 -- The same operation once more, after a lost reply or as a late copy: it is done, also if it was undone since.
 local r = redis.pcall('HGET', ledger, 'r')
-if type(r) == 'string' and string.find(r, ' ' .. ARGV[4] .. ' ', 1, true) then
-  local before = newest(remembered(), '', '', ARGV[4], '')
+local before = newest(remembered(), '', '', ARGV[4], '')
+if before and before.how == 'forced' or type(r) == 'string' and string.find(r, ' ' .. ARGV[4] .. ' ', 1, true) then
   return now .. ' ' .. (before and before.fence or '0') .. ' -1 -1 1 '
 end
 

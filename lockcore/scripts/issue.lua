@@ -19,9 +19,9 @@ local function ended(last)
   return 'deleted 0 - - - ' .. hold
 end
 
--- kept_requests puts a request before the last ones, of which at least seven are kept: the list is cut only
+-- kept_requests puts a request before the last ones, of which at least fifteen are kept: the list is cut only
 -- now and then, since that takes longer than all the rest.
 local function kept_requests(request, r)
   local all = ' ' .. request .. (r or ' ')
-  return #all > 256 and match(all, '^ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ ') or all
+  return #all > 512 and match(all, '^ ' .. string.rep('%S+ ', 16)) or all
 end
