@@ -21,6 +21,7 @@ type Order struct {
 	Ended    time.Time // when its outcome was put on record; zero if it was not, or only in the stream
 	Local    bool      // this machine's file has it
 	StreamID string    // of its entry in the stream; empty if there is none
+	Here     bool      // that entry was found in the stream of the server that was asked
 }
 
 // NotRecorded tells whether nothing says what came of the order.
@@ -138,6 +139,7 @@ func Join(local, published []Order) []Order {
 		if o.StreamID == "" {
 			o.StreamID = p.StreamID
 		}
+		o.Here = o.Here || p.Here
 		if o.Outcome == "" || o.Outcome == Unknown && p.Outcome != "" {
 			o.Outcome, o.NewOwner, o.NewFence = p.Outcome, p.NewOwner, p.NewFence
 		}

@@ -67,7 +67,7 @@ func Published(ctx context.Context, from Commander, limit int) (orders []Order, 
 				continue
 			}
 			if len(orders) < limit {
-				orders = append(orders, Order{Entry: l.entry(), StreamID: id})
+				orders = append(orders, Order{Entry: l.entry(), StreamID: id, Here: true})
 			}
 		}
 		if len(page) < streamPage {

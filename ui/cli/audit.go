@@ -149,7 +149,7 @@ func (q *auditQuery) choose(all []audit.Order, server string, now time.Time) (wa
 		switch {
 		case q.key != "" && o.Key != q.key:
 		case q.since > 0 && now.Sub(o.Time) > time.Duration(q.since):
-		case !q.all && o.StreamID == "" && o.Server != server:
+		case !q.all && !o.Here && o.Server != server:
 			elsewhere++
 		case !q.all && q.local && o.Server != server:
 			elsewhere++

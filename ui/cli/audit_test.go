@@ -225,3 +225,19 @@ func TestHostileEntriesAreShownHarmless(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 }
+
+func TestAuditLeavesOutWhatWasForcedOnAnotherServer(t *testing.T) {
+	here, there := locktest.StartRedis(t), locktest.StartRedis(t)
+	s := auditing(t, there.URL())
+	s.must(t, "acquire", "lock:a", "--owner", "A", "--ttl", "1m")
+	s.must(t, "force-release", "lock:a", "--expect-owner", "A", "--reason", "its worker is gone", "--yes")
+	if got := s.audit(t); len(got) != 1 {
+		t.Errorf("there are on record %+v", got)
+	}
+	if got := s.run("audit", "--json", "--url", here.URL()); got.code != 0 || strings.TrimSpace(got.out) != "[]" || !strings.Contains(got.err, "--all shows them") {
+		t.Errorf("of another server is told %q, %q", got.out, got.err)
+	}
+	if got := s.audit(t, "--url", here.URL(), "--all"); len(got) != 1 {
+		t.Errorf("with --all are told %+v", got)
+	}
+}

@@ -46,6 +46,9 @@ Without keyspace notifications on the server the locks are read every 2 seconds;
 			if err := s.reach(c.Context()); err != nil {
 				return s.readFault("watch", "", err)
 			}
+			if err := s.oneServer(c.Context(), "watch"); err != nil {
+				return err
+			}
 			line := (&ticker{}).line
 			if asJSON {
 				line = func(e watcher.Event) (string, error) { return jsonOf(e, "") }
@@ -55,6 +58,20 @@ Without keyspace notifications on the server the locks are read every 2 seconds;
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON, one object a line")
 	return c
+}
+
+// oneServer refuses a cluster: a node tells of its own part of the keys only.
+func (s *session) oneServer(ctx context.Context, command string) error {
+	c, err := s.redis(command)
+	if err != nil {
+		return err
+	}
+	// After a read it is known what the server is; whether the read itself is allowed does not matter.
+	within(ctx, s.timeout, func(ctx context.Context) (any, error) { return c.Read(ctx, [][]string{{"TIME"}}) })
+	if c.Redundant() && c.Group("") != "" {
+		return usage("%s follows one server, and %s is a node of a cluster; list and inspect read all of it", command, s.server)
+	}
+	return nil
 }
 
 // reach tells whether the server answers at all: a command that never could is not left running.

@@ -165,3 +165,10 @@ func TestWatchDoesNotWaitForASourceThatHangs(t *testing.T) {
 		t.Errorf("%v, %q", err, out.String())
 	}
 }
+
+func TestWatchRefusesACluster(t *testing.T) {
+	node := locktest.StartClusterNode(t)
+	if got := on(node.URL()).run("watch"); got.code != exitUsage || !strings.Contains(got.err, "node of a cluster; list and inspect read all of it") {
+		t.Errorf("watch on a cluster: exit %d, %q", got.code, got.err)
+	}
+}
