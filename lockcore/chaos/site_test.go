@@ -58,10 +58,7 @@ var sites = []struct {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { srv.Close() })
-		s := overRESP(t, srv.Addr())
-		// The same transport as to a real server; and its Lua is slow under the race detector.
-		s.operations = 2_000
-		return s
+		return overRESP(t, srv.Addr())
 	}},
 	{"rest", func(t *testing.T) *site { return overREST(t, locktest.StartRedis(t).Addr) }},
 	{"cluster", overCluster},
