@@ -42,10 +42,16 @@ local function archive(fields, text)
   count = digits(count + 1)
 end
 
+-- outlive sees to it that the ledger lasts a day beyond "ends", if it would be gone before "needed".
+local renew = false
+local function outlive(needed, ends)
+  if tonumber(expires) < needed then expires, renew = digits(ends + DAY_MS), true end
+end
+
 -- write puts fields into the ledger; it gives nil, or the server's error.
 local function write(fields)
   local wrote = redis.pcall('HSET', ledger, unpack(fields))
   if type(wrote) == 'table' and wrote.err then return wrote.err end
-  if redis.call('PTTL', ledger) < 0 then redis.pcall('PEXPIREAT', ledger, expires) end
+  if renew then redis.pcall('PEXPIREAT', ledger, expires) end
   return nil
 end

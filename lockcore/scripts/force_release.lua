@@ -28,7 +28,7 @@ local failed = unreadable
 if not failed then
   local fields = {}
   if last and not recorded then archive(fields, ended(last)) end
-  if tonumber(expires) < now_ms then expires = digits(now_ms + DAY_MS) end
+  outlive(now_ms, now_ms)
   -- The highest fence rises, so that the fence of the hold that ends here is never the newest again.
   fields[#fields + 1] = 's'
   fields[#fields + 1] = digits(next_fence(highest)) .. ' ' .. count .. ' ' .. expires

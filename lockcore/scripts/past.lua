@@ -40,10 +40,14 @@ local function newest(holds, owner, fence, op, request)
   return found
 end
 
+-- flagged is how a hold ended, with its flags.
+local function flagged(e)
+  return e.flags == '' and e.how or e.how .. ':' .. e.flags
+end
+
 -- as_text is a remembered hold as its field has it.
 local function as_text(e)
-  local how = e.flags == '' and e.how or e.how .. ':' .. e.flags
-  local text = how .. ' ' .. e.at .. ' ' .. e.op .. ' ' .. e.by .. ' ' .. e.reason .. ' ' .. e.hold
+  local text = flagged(e) .. ' ' .. e.at .. ' ' .. e.op .. ' ' .. e.by .. ' ' .. e.reason .. ' ' .. e.hold
   return e.head and e.head .. ' ' .. text or text
 end
 
@@ -66,13 +70,10 @@ local function note_overrun(holds, past, holder, holder_recorded, sent)
     'l', digits((tonumber(counted[2] or nil) or 0) + (overlap and 1 or 0)))
 end
 
--- no answers a call about a hold that is not in Redis, or not as expected:
--- {why, holder or '', its TTL ms, -1 or -2, its fence or 0, now}, and of the hold that was meant, where the
--- ledger remembers it: {…, how, time ms, operation, by, reason, fence, deadline ms}.
--- sent is when its owner's call left, '' where unknown or where it is not its owner who asks.
-local function no(why, holder, owner, fence, request, sent, owner_asks)
+-- refusal begins a no: {why, holder or '', its TTL ms, -1 or -2, its fence or 0, now}. It tells besides whether the
+-- ledger speaks of the holder.
+local function refusal(why, holder)
   local pttl, holder_fence, recorded = -2, '0', false
-  local holds = remembered()
   if holder then
     pttl = redis.call('PTTL', lock)
     local s = redis.pcall('HGET', ledger, 's')
@@ -81,7 +82,22 @@ local function no(why, holder, owner, fence, request, sent, owner_asks)
       if how and speaks(how, o, tonumber(deadline), holder, pttl) then holder_fence, recorded = f, true end
     end
   end
-  local reply = {why, holder or '', digits(pttl), holder_fence, now}
+  return {why, holder or '', digits(pttl), holder_fence, now}, recorded
+end
+
+-- with_past adds the hold that was meant, where the ledger remembers it: {…, how, time ms, operation, by,
+-- reason, fence, deadline ms}.
+local function with_past(reply, past)
+  for i, item in ipairs({flagged(past), past.at, past.op, past.by, past.reason, past.fence, past.deadline}) do
+    reply[5 + i] = item
+  end
+end
+
+-- no answers a call about a hold that is not in Redis, or not as expected: a refusal with the past of that hold.
+-- sent is when its owner's call left, '' where unknown or where it is not its owner who asks.
+local function no(why, holder, owner, fence, request, sent, owner_asks)
+  local holds = remembered()
+  local reply, recorded = refusal(why, holder)
   local past = newest(holds, owner, fence, '', request)
   if past and recorded and past.field == 's' then past = nil end -- that one is not over
   if past then
@@ -90,10 +106,7 @@ local function no(why, holder, owner, fence, request, sent, owner_asks)
       past.flags = 't' -- from here on it cannot be undone
       redis.pcall('HSET', ledger, past.field, as_text(past))
     end
-    local how = past.flags == '' and past.how or past.how .. ':' .. past.flags
-    for i, item in ipairs({how, past.at, past.op, past.by, past.reason, past.fence, past.deadline}) do
-      reply[5 + i] = item
-    end
+    with_past(reply, past)
   end
   return reply
 end

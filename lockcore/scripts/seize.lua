@@ -39,7 +39,7 @@ local fence = digits(next_fence(highest))
 local fields = {}
 if last and not recorded then archive(fields, ended(last)) end
 archive(fields, 'seized ' .. now .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. hold)
-if tonumber(expires) < now_ms + ttl + DAY_MS / 2 then expires = digits(now_ms + ttl + DAY_MS) end
+outlive(now_ms + ttl + DAY_MS / 2, now_ms + ttl)
 fields[#fields + 1] = 's'
 fields[#fields + 1] = fence .. ' ' .. count .. ' ' .. expires .. ' - 0 - - - '
   .. fence .. ' ' .. now .. ' ' .. deadline .. ' ' .. ARGV[4] .. ' ' .. ARGV[7]
@@ -49,7 +49,6 @@ fields[#fields + 1] = kept_requests(ARGV[4], redis.call('HGET', ledger, 'r'))
 -- The ledger first: where it cannot be written, nobody's hold has been touched.
 local failed = write(fields)
 if failed then return redis.error_reply('LEDGER ' .. failed) end
-redis.pcall('PEXPIREAT', ledger, expires)
 local taken = redis.pcall('SET', lock, ARGV[7], 'PXAT', deadline)
 if taken.err then
   if s then redis.pcall('HSET', ledger, 's', s) else redis.pcall('HDEL', ledger, 's') end

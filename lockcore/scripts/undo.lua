@@ -19,18 +19,14 @@ if s then
   if hold then fence, deadline, owner = match(hold, '^(%d+) %d+ (%d+) %S+ (.*)$') end
 end
 
+-- refuse says no, with the hold that was forced and its owner.
 local function refuse(why)
-  local reply = no(why, holder, '', '', '', '', false)
-  for i = 6, #reply do reply[i] = nil end
-  local past
+  local reply = refusal(why, holder)
   for _, e in ipairs(remembered()) do
-    if e.op == ARGV[1] and e.how == 'forced' then past = e end
-  end
-  if past then
-    for i, item in ipairs({past.how, past.at, past.op, past.by, past.reason, past.fence, past.deadline}) do
-      reply[5 + i] = item
+    if e.op == ARGV[1] and e.how == 'forced' then
+      with_past(reply, e)
+      reply[13] = e.owner
     end
-    reply[13] = past.owner
   end
   return reply
 end
