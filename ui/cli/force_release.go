@@ -14,8 +14,7 @@ import (
 )
 
 func newForceReleaseCommand(e *env, shared *sharedFlags) *cobra.Command {
-	var expected, fence, reason string
-	var yes, dryRun bool
+	var given forcingFlags
 	c := &cobra.Command{
 		Use:   "force-release KEY --expect-owner ID --reason TEXT",
 		Short: "release somebody else's lock, if it still is as expected",
@@ -39,32 +38,25 @@ back for as long as nobody took it.`,
 			if err != nil {
 				return err
 			}
-			o, err := owner("--expect-owner", expected)
+			o, f, err := given.expectation()
 			if err != nil {
 				return err
 			}
-			f, err := fenceOf("--expect-fence", fence)
-			if err != nil {
+			if err := reasonOf(given.reason); err != nil {
 				return err
 			}
-			if err := reasonOf(reason); err != nil {
-				return err
-			}
-			s, err := e.connectToForce(shared, "force-release", yes, dryRun)
+			s, err := e.connectToForce(shared, "force-release", given.yes, given.dryRun)
 			if err != nil {
 				return err
 			}
 			defer s.close()
-			order := &forcing{env: e, session: s, op: "force-release", nothing: "not released", key: k, reason: reason}
-			return order.release(c.Context(), o, f, yes, dryRun)
+			order := &forcing{env: e, session: s, op: "force-release", nothing: "not released", key: k, reason: given.reason}
+			return order.release(c.Context(), o, f, given.yes, given.dryRun)
 		},
 	}
 	c.Flags().SortFlags = false
-	c.Flags().StringVar(&expected, "expect-owner", "", "the `ID` of who must hold it")
-	c.Flags().StringVar(&fence, "expect-fence", "", "the `number` that the fence of its hold must be")
-	c.Flags().StringVar(&reason, "reason", "", "the `text` why; the old owner gets to see it")
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "look, say what would be done, and stop")
+	given.expecting(c.Flags())
+	given.acting(c.Flags())
 	return c
 }
 

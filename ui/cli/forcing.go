@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"locktop/lockcore"
 	"locktop/ui/audit"
 	"locktop/watcher"
@@ -24,6 +26,35 @@ type forcing struct {
 	op          string // the command's name
 	nothing     string // what was not done if it was not done, as in "not released"
 	key, reason string
+}
+
+// forcingFlags are the flags of an order that ends somebody else's hold.
+type forcingFlags struct {
+	owner, fence, reason string
+	yes, dryRun          bool
+}
+
+// expecting defines the flags that say which hold is meant.
+func (f *forcingFlags) expecting(flags *pflag.FlagSet) {
+	flags.StringVar(&f.owner, "expect-owner", "", "the `ID` of who must hold it")
+	flags.StringVar(&f.fence, "expect-fence", "", "the `number` that the fence of its hold must be")
+}
+
+// acting defines the flags that say why, and whether to act.
+func (f *forcingFlags) acting(flags *pflag.FlagSet) {
+	flags.StringVar(&f.reason, "reason", "", "the `text` why; the old owner gets to see it")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "look, say what would be done, and stop")
+}
+
+// expectation reads which hold is meant.
+func (f *forcingFlags) expectation() (string, lockcore.Fence, error) {
+	expected, err := owner("--expect-owner", f.owner)
+	if err != nil {
+		return "", 0, err
+	}
+	fence, err := fenceOf("--expect-fence", f.fence)
+	return expected, fence, err
 }
 
 // reasonOf checks a reason that must be given.

@@ -15,9 +15,8 @@ import (
 )
 
 func newSeizeCommand(e *env, shared *sharedFlags) *cobra.Command {
-	var expected, fence, reason string
+	var given forcingFlags
 	var lasting span
-	var yes, dryRun bool
 	c := &cobra.Command{
 		Use:   "seize KEY --expect-owner ID --ttl 60s --reason TEXT",
 		Short: "take somebody else's lock over, if it still is as expected",
@@ -40,11 +39,7 @@ issues a fence: release the lock instead.`,
 			if err != nil {
 				return err
 			}
-			o, err := owner("--expect-owner", expected)
-			if err != nil {
-				return err
-			}
-			f, err := fenceOf("--expect-fence", fence)
+			o, f, err := given.expectation()
 			if err != nil {
 				return err
 			}
@@ -52,25 +47,22 @@ issues a fence: release the lock instead.`,
 			if err != nil {
 				return err
 			}
-			if err := reasonOf(reason); err != nil {
+			if err := reasonOf(given.reason); err != nil {
 				return err
 			}
-			s, err := e.connectToForce(shared, "seize", yes, dryRun)
+			s, err := e.connectToForce(shared, "seize", given.yes, given.dryRun)
 			if err != nil {
 				return err
 			}
 			defer s.close()
-			order := &forcing{env: e, session: s, op: "seize", nothing: "not seized", key: k, reason: reason}
-			return order.seize(c.Context(), o, f, d, yes, dryRun)
+			order := &forcing{env: e, session: s, op: "seize", nothing: "not seized", key: k, reason: given.reason}
+			return order.seize(c.Context(), o, f, d, given.yes, given.dryRun)
 		},
 	}
 	c.Flags().SortFlags = false
-	c.Flags().StringVar(&expected, "expect-owner", "", "the `ID` of who must hold it")
-	c.Flags().StringVar(&fence, "expect-fence", "", "the `number` that the fence of its hold must be")
+	given.expecting(c.Flags())
 	c.Flags().Var(&lasting, "ttl", "for how long it is taken, at most")
-	c.Flags().StringVar(&reason, "reason", "", "the `text` why; the old owner gets to see it")
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "look, say what would be done, and stop")
+	given.acting(c.Flags())
 	return c
 }
 
