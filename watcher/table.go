@@ -65,17 +65,6 @@ type Lock struct {
 	freedAt     time.Time // when it was put on the list of what to forget
 }
 
-// Status is how well the table knows the present.
-type Status struct {
-	Connected bool // events arrive
-	Complete  bool // no gap since the last full reading
-	Link      Link
-	Heard     time.Time // when the server was last heard
-	Since     time.Time // of the present state
-	Problem   Text      // of the last gap, why; empty while complete
-	Gaps      int
-}
-
 // Totals are counted since watching began.
 type Totals struct {
 	Expired, Overruns, Overlaps, Forced int
@@ -113,26 +102,10 @@ func (t *Table) Status() Status { return t.status }
 // Apply takes the next event.
 func (t *Table) Apply(e Event) {
 	t.version++
-	if e.Time.After(t.status.Heard) && e.Type != Gap {
-		t.status.Heard = e.Time
-	}
-	switch e.Type {
-	case Alive:
+	if t.status.apply(e); e.Type == Alive {
 		return
-	case Connected:
-		t.status.Connected, t.status.Since = true, e.Time
-		if e.Link != nil {
-			t.status.Link = *e.Link
-		}
-	case Gap:
-		if t.status.Complete || t.status.Connected || t.status.Problem.Empty() {
-			t.status.Gaps++
-			t.status.Since = e.Time
-		}
-		t.status.Connected, t.status.Complete, t.status.Problem = false, false, e.Reason
-	case Resynced:
-		t.status.Connected, t.status.Complete, t.status.Since, t.status.Problem = true, true, e.Time, Text{}
-	default:
+	}
+	if !e.Type.ofWatching() {
 		t.applyLock(e)
 	}
 	t.recent = appendBounded(t.recent, e, eventsInAll)
