@@ -36,16 +36,20 @@ func Scripts() []*Script {
 	return []*Script{acquireScript, extendScript, releaseScript, forceReleaseScript, seizeScript, undoScript}
 }
 
-// include is a line of a step that stands for another file: "--@ ledger" for scripts/ledger.lua. What
-// only few calls need is included where they need it, since a function costs time whenever it is made.
+// include is a line of a step that stands for another file: "--@ ledger" for scripts/ledger.lua, with what that file
+// includes. What only few calls need is included where they need it, since a function costs time whenever it is made.
 var include = regexp.MustCompile(`(?m)^ *--@ (\w+)\n`)
 
 func newScript(name string) *Script {
-	source := include.ReplaceAllStringFunc(scriptFile(name), func(line string) string {
-		return scriptFile(include.FindStringSubmatch(line)[1])
-	})
+	source := scriptText(name)
 	sum := sha1.Sum([]byte(source))
 	return &Script{Name: name, Source: source, SHA1: hex.EncodeToString(sum[:])}
+}
+
+func scriptText(name string) string {
+	return include.ReplaceAllStringFunc(scriptFile(name), func(line string) string {
+		return scriptText(include.FindStringSubmatch(line)[1])
+	})
 }
 
 func scriptFile(name string) string {
