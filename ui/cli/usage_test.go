@@ -95,6 +95,29 @@ func TestWrongUsageIsNamedInALine(t *testing.T) {
 		{[]string{"audit", "--key", ""}, []string{"key is empty"}},
 		{[]string{"audit", "--since", "-1h"}, []string{"--since"}},
 		{[]string{"audit", "--limit", "-1"}, []string{"--limit"}},
+		{[]string{"recipe"}, []string{"which recipe", "locktop recipe make"}},
+		{[]string{"recipe", "zapier"}, []string{`"zapier"`, "locktop recipe make"}},
+		{[]string{"recipe", "make", "x"}, []string{`"x"`}},
+		{[]string{"recipe", "make", "--resource", "lock:customers"}, []string{`"lock:customers"`, "same for every event", "{{1.customer_id}}"}},
+		{[]string{"recipe", "make", "--resource", ""}, []string{`""`, "{{1.customer_id}}"}},
+		{[]string{"recipe", "make", "--resource", "lock:{{id}}"}, []string{"{{id}}", "{{1.id}}"}},
+		{[]string{"recipe", "make", "--resource", "{{1.id}}"}, []string{"lock:"}},
+		{[]string{"recipe", "make", "--as-published", "--resource", "lock:{{1.id"}, []string{"no }}"}},
+		{[]string{"recipe", "make", "--work", "evt"}, []string{`"evt"`, "same for every event"}},
+		{[]string{"recipe", "make", "--ttl", "1s"}, []string{"TTL 1s", "3s"}},
+		{[]string{"recipe", "make", "--ttl", "100000h"}, []string{"TTL", "ten years"}},
+		{[]string{"recipe", "make", "--retry-attempts", "11"}, []string{"11", "1 to 10"}},
+		{[]string{"recipe", "make", "--retry-interval", "90s"}, []string{"1m30s", "whole minutes"}},
+		{[]string{"recipe", "make", "--retry-mode", "parallel"}, []string{"parallel", "at most 3"}},
+		{[]string{"recipe", "make", "--retry-mode", "sequential", "--respond"}, []string{"sequential", "leave one of them out"}},
+		{[]string{"recipe", "make", "--as-published", "--respond"}, []string{"--respond", "--as-published"}},
+		{[]string{"recipe", "make", "--as-published", "--work", "{{1.id}}"}, []string{"--work", "--as-published"}},
+		{[]string{"recipe", "make", "--blueprint", ""}, []string{"--blueprint", "- for stdout"}},
+		{[]string{"recipe", "make", "--blueprint", "-", "--json"}, []string{"--blueprint", "--json"}},
+		{[]string{"recipe", "make", "--blueprint", "no/such/place.json"}, []string{`"no/such/place.json"`, "no such file"}},
+		{[]string{"recipe", "make", "--blueprint", "."}, []string{`"."`}},
+		{[]string{"recipe", "make", "--url", "redis://127.0.0.1:1/0"}, []string{"--url", "REST API", "https://"}},
+		{[]string{"recipe", "make", "--url", "http://x.upstash.io"}, []string{"http://x.upstash.io", "https://"}},
 		{[]string{"completion"}, []string{"bash"}},
 	}
 	for _, c := range cases {
@@ -164,7 +187,7 @@ func TestHelpIsNoFailure(t *testing.T) {
 	for _, args := range [][]string{
 		{"--help"}, {"help"}, {"help", "acquire"}, {"acquire", "--help"}, {"--version"}, {"completion", "bash"}, {"completion", "zsh"},
 		{"completion", "fish"}, {"completion", "powershell"}, {"list", "--help"}, {"watch", "-h"}, {"force-release", "-h"},
-		{"seize", "-h"}, {"run", "-h"}, {"undo", "-h"}, {"audit", "-h"},
+		{"seize", "-h"}, {"run", "-h"}, {"undo", "-h"}, {"audit", "-h"}, {"recipe", "-h"}, {"recipe", "make", "-h"},
 	} {
 		if out := s.must(t, args...); out == "" {
 			t.Errorf("locktop %s printed nothing", strings.Join(args, " "))

@@ -16,6 +16,8 @@
 //   - burst.go, burstplay.go, burstsummary.go: Burst, the live one: it takes and releases real locks through a Locker,
 //     as the workers of a scenario would, for the demo.
 //
+// What to put into a scenario so that it behaves like this is the package recipe beside this one.
+//
 // # One call, one hold
 //
 // A REST call that is sent at t takes effect in Redis at t + latency/2 and is answered at t + latency. An execution that

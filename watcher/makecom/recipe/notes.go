@@ -39,6 +39,9 @@ func (s Scenario) notes(r *Recipe) []Note {
 			}[s.TTL > s.Policy.Interval])},
 		s.retries(),
 	}
+	if strings.HasPrefix(s.URL, "http://") {
+		list = append(list, Note{"The URL", "Make.com cannot reach " + s.URL + ": a loopback address is this machine's own. Put the database's https:// address there."})
+	}
 	if s.Respond {
 		list = append(list, Note{"The webhook's answer", "The sender is answered when the section is over: 200, or 500 if it failed, so that it repeats the event. What that costs: it has to wait so long (after 180 s " +
 			"Make answers 200 Accepted by itself), and one that gives up earlier repeats work that is done, so the section must bear being repeated. " +
