@@ -32,7 +32,7 @@ func (s Scenario) notes(r *Recipe) []Note {
 			"completes by itself: that restarts within the section, without the lock. For the same reason don't run a kept one; send its event to the webhook again, then delete it. "+
 			"Hand the fence, {{%d.fence}}, to the store that is guarded, so that it can turn away a writer that comes too late.", idSection, idSection)},
 		{"The TTL", fmt.Sprintf("%s must be more than the section ever takes: an HTTP module waits 40 s unless told otherwise (300 s at most), and a run may last 40 minutes. "+
-			"If it runs out, somebody else gets in. The release then fails with \"GONE …\" or, after a forced one, \"REVOKED …\", the Resume handler goes on, and locktop shows the overrun.", short(s.TTL))},
+			"If it runs out, somebody else gets in. The release then fails with \"GONE …\" or, after a forced one, \"REVOKED …\", the Resume handler goes on, and locktop shows an overrun by more than a second (the clock that proves it is Make's).", short(s.TTL))},
 		{"An answer that is lost", fmt.Sprintf("An acquire without an answer in %s fails and is retried. If it was executed after all, nobody uses that lock until its TTL is over%s.",
 			short(s.patience()), map[bool]string{
 				true: ": a TTL above the retry interval costs an attempt then",

@@ -99,6 +99,41 @@ func TestTheLedgerOfAnExpressionIsTheLedgerOfItsKey(t *testing.T) {
 	}
 }
 
+// Whatever resource is accepted and whatever value Make puts in, the body is the one command, about a lock and its ledger.
+func FuzzNoValueBreaksOutOfABody(f *testing.F) {
+	for _, value := range hostile {
+		f.Add("lock:{{1.customer_id}}", value)
+		f.Add(`a"\:{{1.customer_id}}/{{lower(1.id)}}`, value)
+	}
+	f.Fuzz(func(t *testing.T, resource, value string) {
+		key, err := parseResource(resource)
+		if err != nil {
+			return
+		}
+		for i := range key {
+			if key[i].mapped {
+				key[i].text = "1.customer_id"
+			}
+		}
+		work, err := parse("work", DefaultScenario.Work)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := &execution{id: "e", out: map[int]map[string]any{1: event(value, value), 2: {"data": map[string]any{"result": "1"}}}}
+		for body, n := range map[string]int{
+			DefaultScenario.acquire(key.safe(), work.safe()).Body: 11, DefaultScenario.release(key.safe(), 2, true).Body: 9,
+		} {
+			var command []string
+			if err := json.Unmarshal([]byte(asText(x.fill(t, body))), &command); err != nil || len(command) != n {
+				t.Fatalf("%q with %q: %d arguments, %v", resource, value, len(command), err)
+			}
+			if want, _ := lockcore.LedgerKey(command[3]); command[4] != want || command[5] != "e" {
+				t.Errorf("%q with %q: %q", resource, value, command[2:])
+			}
+		}
+	})
+}
+
 var mapped = regexp.MustCompile(`\{\{[^{}]*\}\}`)
 
 // A script with {{ or }} in it would be an expression to Make.
