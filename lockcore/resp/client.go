@@ -35,6 +35,7 @@ type Client struct {
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	wait    sync.WaitGroup // for the goroutines of this client
+	sent    atomic.Int64   // commands
 
 	kind atomic.Int32
 	sure atomic.Bool                // of kind
@@ -77,7 +78,7 @@ func New(o Options) (*Client, error) {
 		c.sure.Store(true)
 	}
 	if p.master == "" {
-		c.seed = newNode(p.options(p.seeds[0]))
+		c.seed = newNode(p.options(p.seeds[0]), &c.sent)
 		c.all[c.seed.addr] = c.seed
 	}
 	return c, nil
@@ -123,6 +124,10 @@ func (c *Client) Group(key string) string {
 
 // Redundant tells that another server takes over when one fails: Sentinel's or a cluster's.
 func (c *Client) Redundant() bool { return c.kind.Load() != lone }
+
+// Commands is how many commands were sent so far, those that greet a server and those that ask who
+// answers for what among them: what using this client costs its servers.
+func (c *Client) Commands() int64 { return c.sent.Load() }
 
 // Close ends all connections, and the calls that wait on them.
 func (c *Client) Close() error {
@@ -252,13 +257,7 @@ func (c *Client) Read(ctx context.Context, commands [][]string) ([]any, error) {
 	}
 	if !c.sure.Load() {
 		// From the first read on Group must be right, and a read can wait for that.
-		if err := c.discover(ctx); err != nil {
-			if cause := ended(ctx); cause != nil {
-				return nil, c.failure(false, cause)
-			}
-			if errors.Is(err, lockcore.ErrUnknownOutcome) { // a question has no outcome to doubt
-				err = fmt.Errorf("%w: %v", lockcore.ErrUnreachable, err)
-			}
+		if err := c.know(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ package resp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,22 @@ func (c *Client) discover(ctx context.Context) error {
 	}
 	c.sure.Store(true)
 	return nil
+}
+
+// know is discover for those to whom an error says no more than that there was no answer: a question
+// has no outcome to doubt.
+func (c *Client) know(ctx context.Context) error {
+	err := c.discover(ctx)
+	if err == nil {
+		return nil
+	}
+	if cause := ended(ctx); cause != nil {
+		return c.failure(false, cause)
+	}
+	if errors.Is(err, lockcore.ErrUnknownOutcome) {
+		err = fmt.Errorf("%w: %v", lockcore.ErrUnreachable, err)
+	}
+	return err
 }
 
 // opinion is a cluster as one of its nodes sees it.
@@ -125,7 +142,7 @@ func (c *Client) askCluster() (*territory, error) {
 func askNode(ctx context.Context, n *node) (opinion, error) {
 	pipe := n.rdb.Pipeline()
 	ranges, lines := pipe.ClusterSlots(ctx), pipe.ClusterNodes(ctx)
-	_, refused := pipe.Exec(ctx)
+	_, refused := n.exec(ctx, pipe)
 	o := opinion{epochs: map[string]int64{}}
 	var err error
 	if o.ranges, err = ranges.Result(); err != nil {

@@ -103,6 +103,11 @@ func (c *Client) ConfigGet(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return c.setting(name, got)
+}
+
+// setting reads the answer to a CONFIG GET.
+func (c *Client) setting(name string, got any) (string, error) {
 	items, _ := got.([]any)
 	if len(items) < 2 {
 		return "", fmt.Errorf("%s: %w: CONFIG GET %s answered %v", c.url, lockcore.ErrRefused, name, got)
@@ -134,6 +139,11 @@ func (c *Client) Info(ctx context.Context, section string) (map[string]string, e
 	if err != nil {
 		return nil, err
 	}
+	return sections(got), nil
+}
+
+// sections reads the answer to an INFO.
+func sections(got any) map[string]string {
 	text, _ := got.(string)
 	fields := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -141,5 +151,5 @@ func (c *Client) Info(ctx context.Context, section string) (map[string]string, e
 			fields[name] = value
 		}
 	}
-	return fields, nil
+	return fields
 }

@@ -21,6 +21,9 @@
 // On a cluster a user needs CLUSTER SLOTS, and should have CLUSTER NODES, where the epochs are; of
 // sentinels SENTINEL GET-MASTER-ADDR-BY-NAME, and should have SENTINEL MASTER and SENTINEL SENTINELS.
 //
+// Who watches speaks to every server that answers for keys by itself (place.go): Places are the
+// masters now, and each can be scanned, asked and listened to. Commands counts what all that costs.
+//
 // What it does not do: read from replicas; read keys of several slots in one transaction (Group
 // tells which belong together); watch a cluster; keep a scan whole while slots move.
 package resp

@@ -172,6 +172,16 @@ func gather[T any](c *Client, nodes []*node, ask func(context.Context, *node) (T
 	return got, failed
 }
 
+// exec sends the questions of a look, and counts them.
+func (n *node) exec(ctx context.Context, pipe redis.Pipeliner) ([]redis.Cmder, error) {
+	asked := int64(pipe.Len())
+	cmds, err := pipe.Exec(ctx)
+	if err == nil || code(err) != "" || errors.Is(err, redis.Nil) {
+		n.sent.Add(asked)
+	}
+	return cmds, err
+}
+
 // node is the server with this address.
 func (c *Client) node(addr string) (*node, error) { return c.nodeIn(c.all, addr, c.place.options) }
 
@@ -186,7 +196,7 @@ func (c *Client) nodeIn(those map[string]*node, addr string, options func(addr s
 	}
 	n := those[addr]
 	if n == nil {
-		n = newNode(options(addr))
+		n = newNode(options(addr), &c.sent)
 		those[addr] = n
 	}
 	return n, nil

@@ -24,17 +24,37 @@ type node struct {
 	life context.Context // ends with cut: no dial goes on after it
 	end  context.CancelFunc
 
-	waiting atomic.Int32 // calls without an answer yet
-	sign    atomic.Int64 // its last answer, or since when there are such calls; Unix nanoseconds
-	asked   atomic.Bool  // it is being asked for the topology
+	sent    *atomic.Int64 // commands of the whole client
+	waiting atomic.Int32  // calls without an answer yet
+	sign    atomic.Int64  // its last answer, or since when there are such calls; Unix nanoseconds
+	asked   atomic.Bool   // it is being asked for the topology
 }
 
-func newNode(opt redis.Options) *node {
-	n := &node{addr: opt.Addr}
+func newNode(opt redis.Options, sent *atomic.Int64) *node {
+	n := &node{addr: opt.Addr, sent: sent}
 	n.life, n.end = context.WithCancel(context.Background())
-	opt.Dialer = n.dialer(&net.Dialer{Timeout: opt.DialTimeout, KeepAliveConfig: keepAlive}, opt.TLSConfig)
+	dial, greeting := n.dialer(&net.Dialer{Timeout: opt.DialTimeout, KeepAliveConfig: keepAlive}, opt.TLSConfig), greeting(&opt)
+	opt.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err == nil {
+			n.sent.Add(greeting)
+		}
+		return conn, err
+	}
 	n.rdb = redis.NewClient(&opt)
 	return n
+}
+
+// greeting is how many commands go-redis sends on a new connection: HELLO, and what else there is to say.
+func greeting(opt *redis.Options) int64 {
+	commands := int64(1)
+	if opt.DB > 0 {
+		commands++
+	}
+	if opt.ClientName != "" {
+		commands++
+	}
+	return commands
 }
 
 // keepAlive is go-redis's own: a dead peer is found out before the usual firewalls forget the connection.
@@ -92,6 +112,13 @@ func (n *node) send(r *request, asking bool) (any, error) {
 		n.sign.Store(time.Now().UnixNano())
 	}
 	defer n.waiting.Add(-1)
+	r.count, r.weight = n.sent, 1
+	if r.read {
+		r.weight += int64(len(r.more)) + 2 // MULTI and EXEC
+	}
+	if asking {
+		r.weight++
+	}
 	reply, err := n.write(r, asking)
 	if err == nil || code(err) != "" {
 		n.sign.Store(time.Now().UnixNano())

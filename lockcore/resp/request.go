@@ -41,6 +41,9 @@ type request struct {
 	to        *node    // where it goes and nowhere else; nil where the slot decides
 	more      [][]string
 	read      bool // it changes nothing, so it has no outcome to doubt
+	// count gets weight, which is how many commands it is, when it is written.
+	count  *atomic.Int64
+	weight int64
 
 	// Where it runs apart from its caller:
 	done  chan struct{}
@@ -109,7 +112,9 @@ func (r *request) NoRetry() bool { return true }
 
 // Args is called by go-redis when it writes the request, and not before.
 func (r *request) Args() []any {
-	if !r.state.CompareAndSwap(unwritten, written) && r.state.Load() == left {
+	if r.state.CompareAndSwap(unwritten, written) {
+		r.count.Add(r.weight)
+	} else if r.state.Load() == left {
 		return unwritable
 	}
 	return r.args

@@ -58,11 +58,11 @@ func (c *Client) roam(r *request) (any, error) {
 		to, asking = r.to, false
 		switch what := code(err); what {
 		case "MOVED", "ASK":
-			if hops++; hops > hopLimit || !r.again() {
-				return nil, err
-			}
 			if what == "MOVED" {
 				c.startLook()
+			}
+			if hops++; hops > hopLimit || r.to != nil || !r.again() {
+				return nil, err
 			}
 			var gone error
 			if to, gone = c.node(besides(n.addr, redirection(err))); gone != nil {

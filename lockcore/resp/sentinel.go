@@ -72,7 +72,7 @@ func (c *Client) askSentinel(ctx context.Context, n *node) (witness, error) {
 	addr := pipe.Do(ctx, "sentinel", "get-master-addr-by-name", c.place.master)
 	state := pipe.Do(ctx, "sentinel", "master", c.place.master)
 	peers := pipe.Do(ctx, "sentinel", "sentinels", c.place.master)
-	_, refused := pipe.Exec(ctx)
+	_, refused := n.exec(ctx, pipe)
 	pair, err := addr.StringSlice()
 	if errors.Is(err, redis.Nil) {
 		return witness{}, refusal(fmt.Sprintf("ERR the sentinels know no master with the name %q", c.place.master))
