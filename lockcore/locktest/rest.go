@@ -9,9 +9,10 @@ package locktest
 //   - {"result": …} with 200, {"error": "…"} with 400; in a list 200, each error in its place; a discarded transaction is one error.
 //   - "Upstash-Encoding: base64" encodes every string but OK; without it bytes that are not UTF-8 become U+FFFD. Errors are not encoded.
 //   - upstash-sync-token comes with each answer and is remembered where it is echoed.
-//   - What needs a connection is not available: WATCH, MULTI, SUBSCRIBE, AUTH, blocking commands.
+//   - POST /subscribe/CHANNEL and /psubscribe/PATTERN with "Accept: text/event-stream" stream messages (rest_stream.go).
+//   - What else needs a connection is not available: WATCH, MULTI, AUTH, blocking commands.
 //
-// Not played: RESP2 responses and event streams.
+// Not played: RESP2 responses and MONITOR.
 
 import (
 	"bytes"
@@ -57,6 +58,10 @@ type REST struct {
 	synced int
 	faults []*RESTFault
 	done   chan struct{}
+
+	manner  RESTStreams
+	manners chan struct{} // closed when manner changes
+	streams map[*restStream]struct{}
 }
 
 // StartREST starts a front before the server at a loopback address, until the test ends.
@@ -76,6 +81,7 @@ func startREST(t testing.TB, redis string, cert *Certificate) *REST {
 	r := &REST{
 		Addr: l.Addr().String(), redis: redis, token: newRESTToken(),
 		users: map[string][2]string{}, done: make(chan struct{}),
+		manners: make(chan struct{}), streams: map[*restStream]struct{}{},
 	}
 	r.base = "http://" + r.Addr
 	r.maxBody.Store(10 << 20)
@@ -163,12 +169,15 @@ func (r *REST) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		SyncToken: req.Header.Get("upstash-sync-token"), Encoding: req.Header.Get("Upstash-Encoding"),
 	})
 	r.mu.Unlock()
-	fault := r.next(string(body))
-	if fault == nil {
+	fault := r.next(req.URL.Path, string(body))
+	switch {
+	case fault != nil:
+		fault.play(r, w, req, body)
+	case isStream(req):
+		r.stream(w, req)
+	default:
 		r.write(w, r.serve(req, body))
-		return
 	}
-	fault.play(r, w, req, body)
 }
 
 // write sends an answer with the next sync token.

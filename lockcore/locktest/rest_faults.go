@@ -13,6 +13,7 @@ import (
 type RESTFault struct {
 	Times   int    // how many requests it happens to; 0 for all until Clear
 	Match   string // only to requests whose body has this text
+	Path    string // only to requests whose path begins so: /psubscribe for event streams
 	Execute bool   // the commands are executed first, and their answer is what is cut, delayed or lost
 
 	Status int         // answered; with Execute and neither Status nor Body the answer is the right one
@@ -45,11 +46,11 @@ func (r *REST) Clear() {
 }
 
 // next is the fault for a request, nil if there is none.
-func (r *REST) next(body string) *RESTFault {
+func (r *REST) next(path, body string) *RESTFault {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, f := range r.faults {
-		if !strings.Contains(body, f.Match) {
+		if !strings.Contains(body, f.Match) || !strings.HasPrefix(path, f.Path) {
 			continue
 		}
 		if f.Times > 0 {
