@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"locktop/lockcore"
@@ -23,6 +24,9 @@ const (
 	maxIdleConns = 8
 	// idleTimeout is short: a request on a connection that the other side is just closing has an unknown outcome.
 	idleTimeout = 15 * time.Second
+	// pingAfter is how long an HTTP/2 connection may be silent before it is asked for a sign of life, and pingTimeout
+	// how long it may take to give one.
+	pingAfter, pingTimeout = 5 * time.Second, 5 * time.Second
 )
 
 // Bounds of trying again.
@@ -41,6 +45,7 @@ type Client struct {
 	timeout  time.Duration
 	http     *http.Client
 	sync     syncToken
+	requests atomic.Int64
 	closing  context.Context
 	close    context.CancelFunc
 }
@@ -72,6 +77,9 @@ func New(o Options) (*Client, error) {
 		MaxIdleConns:        maxIdleConns,
 		MaxIdleConnsPerHost: maxIdleConns,
 		IdleConnTimeout:     idleTimeout,
+		// An event stream may be silent for hours, and so may a network that is gone: then nothing would ever come to an end
+		// over HTTP/2, since all requests share the connection. Pings are no requests and cost nothing.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 	c.http = &http.Client{
 		Transport:     transport,
@@ -86,7 +94,13 @@ func (c *Client) URL() string { return c.endpoint.url }
 // Node is host:port.
 func (c *Client) Node() string { return c.endpoint.node }
 
-// Close ends all connections, and calls that are under way.
+// DB is 0: such a database has no numbers.
+func (c *Client) DB() int { return 0 }
+
+// Requests is how many HTTP requests were sent so far, each attempt and each event stream counted: they are what is paid for.
+func (c *Client) Requests() int64 { return c.requests.Load() }
+
+// Close ends all connections, and calls and subscriptions that are under way.
 func (c *Client) Close() error {
 	c.close()
 	c.http.CloseIdleConnections()

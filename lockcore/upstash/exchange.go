@@ -37,6 +37,7 @@ var errRevoked = errors.New("the request was given up before it was sent")
 type onceBody struct {
 	in    *bytes.Reader
 	state atomic.Int32
+	taken func() // called when it is read, once
 }
 
 const (
@@ -46,7 +47,9 @@ const (
 )
 
 func (b *onceBody) Read(p []byte) (int, error) {
-	if !b.state.CompareAndSwap(fresh, taken) && b.state.Load() == revoked {
+	if b.state.CompareAndSwap(fresh, taken) {
+		b.taken()
+	} else if b.state.Load() == revoked {
 		return 0, errRevoked
 	}
 	return b.in.Read(p)
@@ -80,7 +83,7 @@ type outcome struct {
 // over which nothing moves any more takes it up to 5 s. The error is a *failure, or a
 // *lockcore.ReplyError where the server answered with an error.
 func (c *Client) exchange(ctx context.Context, r request) ([]any, error) {
-	body := &onceBody{in: bytes.NewReader(r.body)}
+	body := &onceBody{in: bytes.NewReader(r.body), taken: func() { c.requests.Add(1) }}
 	done := make(chan outcome, 1)
 	go func() {
 		replies, err := c.roundTrip(ctx, r, body)

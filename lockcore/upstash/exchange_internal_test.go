@@ -9,7 +9,7 @@ import (
 )
 
 func TestABodyIsSentOrRevokedAndNeverBoth(t *testing.T) {
-	b := &onceBody{in: bytes.NewReader([]byte("[\"PING\"]"))}
+	b := &onceBody{in: bytes.NewReader([]byte("[\"PING\"]")), taken: func() {}}
 	for range 2 {
 		if !b.revoke() {
 			t.Error("a body that was not read cannot be revoked")
@@ -18,7 +18,7 @@ func TestABodyIsSentOrRevokedAndNeverBoth(t *testing.T) {
 	if got, err := io.ReadAll(b); !errors.Is(err, errRevoked) || len(got) != 0 {
 		t.Errorf("revoked, it is read as %q, %v", got, err)
 	}
-	b = &onceBody{in: bytes.NewReader([]byte("[\"PING\"]"))}
+	b = &onceBody{in: bytes.NewReader([]byte("[\"PING\"]")), taken: func() {}}
 	if got, err := io.ReadAll(b); err != nil || string(got) != "[\"PING\"]" {
 		t.Errorf("it is read as %q, %v", got, err)
 	}
@@ -26,7 +26,7 @@ func TestABodyIsSentOrRevokedAndNeverBoth(t *testing.T) {
 		t.Error("a body that was read is revoked")
 	}
 	for range 1000 {
-		b := &onceBody{in: bytes.NewReader([]byte("x"))}
+		b := &onceBody{in: bytes.NewReader([]byte("x")), taken: func() {}}
 		var both sync.WaitGroup
 		var sent, revoked bool
 		both.Go(func() { n, _ := b.Read(make([]byte, 1)); sent = n == 1 })

@@ -25,7 +25,7 @@ const (
 type failure struct {
 	fate  fate
 	text  string
-	cause error // context.Canceled, context.DeadlineExceeded or nil
+	cause error // context.Canceled, context.DeadlineExceeded, ErrNoStreams or nil
 	read  bool  // a read has no outcome to doubt
 }
 
@@ -41,7 +41,7 @@ func (f *failure) kind() error {
 	return lockcore.ErrUnknownOutcome
 }
 
-// Unwrap gives the sentinel and how ctx ended.
+// Unwrap gives the sentinel and the cause.
 func (f *failure) Unwrap() []error {
 	if f.cause == nil {
 		return []error{f.kind()}
