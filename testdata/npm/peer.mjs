@@ -7,6 +7,9 @@
 //   {"do":"status","key":K}                        that Lock's getStatus → "ACQUIRED" or "FREE"
 //   {"do":"set","key":K,"value":V,"options":{}}    @upstash/redis
 //   {"do":"get","key":K}   {"do":"del","keys":[K]}   {"do":"eval","script":S,"keys":[],"args":[]}
+//   {"do":"psubscribe","pattern":P}   {"do":"subscribe","channel":C}   @upstash/redis's Subscriber → the confirmed count
+//   {"do":"heard"}                                 what it heard next → {"pattern":P,"channel":C,"message":M}
+//   {"do":"unsubscribe"}                           ends them
 //   {"do":"versions"}
 //
 // The database is UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN.
@@ -32,6 +35,24 @@ function held(key) {
   return lock;
 }
 
+const subscribers = [];
+const messages = []; // heard and not asked for
+const waiting = []; // asked for and not heard
+
+function hear(message) {
+  if (waiting.length) waiting.shift()(message);
+  else messages.push(message);
+}
+
+function listen(subscriber, confirmation, kind) {
+  subscribers.push(subscriber);
+  subscriber.on(kind, hear);
+  return new Promise((resolve, reject) => {
+    subscriber.on(confirmation, resolve);
+    subscriber.on("error", (e) => (reject(e), hear({ error: String(e.message ?? e) })));
+  });
+}
+
 const version = (name) =>
   JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url))).version;
 
@@ -48,6 +69,10 @@ const does = {
   get: ({ key }) => redis.get(key),
   del: ({ keys }) => redis.del(...keys),
   eval: ({ script, keys, args }) => redis.eval(script, keys, args),
+  psubscribe: ({ pattern }) => listen(redis.psubscribe(pattern), "psubscribe", "pmessage"),
+  subscribe: ({ channel }) => listen(redis.subscribe(channel), "subscribe", "message"),
+  heard: () => (messages.length ? messages.shift() : new Promise((resolve) => waiting.push(resolve))),
+  unsubscribe: () => Promise.all(subscribers.splice(0).map((s) => s.unsubscribe())),
   versions: () => ({ lock: version("@upstash/lock"), redis: version("@upstash/redis") }),
 };
 
