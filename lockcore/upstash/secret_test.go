@@ -30,6 +30,9 @@ func everyWay(ctx context.Context, c *upstash.Client) map[string]error {
 	_, all["Info"] = c.Info(ctx, "server")
 	_, all["ConfigGet"] = c.ConfigGet(ctx, "maxmemory")
 	all["ConfigSet"] = c.ConfigSet(ctx, "maxmemory", "0")
+	sub := c.Subscribe(ctx, "lock:*")
+	_, all["Subscribe"] = sub.Receive()
+	sub.Close()
 	_, all["Inspect"] = lockcore.New(c).Inspect(ctx, "lock:a")
 	for i, r := range append(replies, pipe...) {
 		if e, ok := r.(*lockcore.ReplyError); ok {
