@@ -35,6 +35,8 @@ const (
 	Evicted     Type = "evicted"     // the server dropped it for want of memory
 	Overrun     Type = "overrun"     // its TTL ran out before its owner finished
 	Overlap     Type = "overlap"     // somebody else was in during an overrun
+	Adjusted    Type = "adjusted"    // its TTL is another than was reckoned, though nothing happened to it: a clock was set, or a reading was slow
+	Moved       Type = "moved"       // its slot went to another node of the cluster, which Node names
 )
 
 // What happens to the watching.
@@ -79,6 +81,7 @@ type Event struct {
 	Counts *Counts         // what the ledger counted by then; nil if that was not read or nothing is recorded
 	Past   []time.Duration // of the first event about a lock: how long its holds of before took, by the ledger
 	Link   *Link           // of connected: how this source watches
+	Meter  *Meter          // of alive: how the watching is doing
 }
 
 // Unknown is a duration that nobody knows.

@@ -44,7 +44,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		By: present(e.By), Reason: present(e.Reason), Node: e.Node,
 	}
 	switch e.Type {
-	case Acquired, Extended, Persisted, Seized, Overwritten:
+	case Acquired, Extended, Persisted, Adjusted, Seized, Overwritten:
 		j.TTL, j.Held = Millis(e.TTL), Millis(e.Held)
 	}
 	if e.Type.Ends() {

@@ -13,6 +13,7 @@ type Status struct {
 	Since     time.Time // of the present state
 	Problem   Text      // of the last gap, why; empty while complete
 	Gaps      int
+	Meter     *Meter // the source's own figures; nil: it has told none
 }
 
 // ofWatching tells that an event is about the watching, not about a lock.
@@ -24,6 +25,9 @@ func (t Type) ofWatching() bool {
 func (s *Status) apply(e Event) {
 	if e.Time.After(s.Heard) && e.Type != Gap {
 		s.Heard = e.Time
+	}
+	if e.Meter != nil {
+		s.Meter = e.Meter
 	}
 	switch e.Type {
 	case Connected:

@@ -134,7 +134,7 @@ func (t *Table) applyLock(e Event) {
 			t.end(l, e, Acquired)
 		}
 		t.begin(l, e)
-	case Extended, Persisted:
+	case Extended, Persisted, Adjusted:
 		if l.Hold == nil {
 			t.begin(l, e)
 		} else {

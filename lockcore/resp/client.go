@@ -129,6 +129,9 @@ func (c *Client) Redundant() bool { return c.kind.Load() != lone }
 // answers for what among them: what using this client costs its servers.
 func (c *Client) Commands() int64 { return c.sent.Load() }
 
+// Spread tells that the keys lie on several servers: a cluster's. It is known after Places.
+func (c *Client) Spread() bool { return c.kind.Load() == clustered }
+
 // Close ends all connections, and the calls that wait on them.
 func (c *Client) Close() error {
 	c.mu.Lock()

@@ -55,7 +55,21 @@ func (c *Client) Subscribe(ctx context.Context, patterns ...string) *Subscriptio
 		s.err = err
 		return s
 	}
-	s.node = masters[0]
+	return c.subscribeAt(ctx, masters[0], patterns)
+}
+
+// Subscribe is Client.Subscribe at this server.
+func (p *Place) Subscribe(ctx context.Context, patterns ...string) *Subscription {
+	n, err := p.client.node(p.addr)
+	if err != nil {
+		return &Subscription{owner: p.client, err: p.client.failure(false, err)}
+	}
+	return p.client.subscribeAt(ctx, n, patterns)
+}
+
+func (c *Client) subscribeAt(ctx context.Context, n *node, patterns []string) *Subscription {
+	s := &Subscription{owner: c}
+	s.node = n
 	opt := c.place.options(s.node.addr)
 	opt.DialTimeout = min(opt.DialTimeout, dialLimit)
 	s.client = redis.NewClient(&opt)

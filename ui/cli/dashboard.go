@@ -33,14 +33,10 @@ func (e *env) dashboard(ctx context.Context, shared *sharedFlags) error {
 
 // show opens the dashboard on a session until the user quits. note is one more line of its header.
 func (e *env) show(ctx context.Context, s *session, note string) error {
-	source, err := s.watching("the dashboard", e.now)
-	if err != nil {
-		return err
-	}
 	live := watcher.NewLive()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	go live.Run(watching, keyspace.New(source), nil)
+	go live.Run(watching, keyspace.New(s.watching(e.now)), nil)
 
 	orders := &recorded{trail: e.trail(s), locks: s.locks}
 	defer orders.wait()
@@ -52,7 +48,7 @@ func (e *env) show(ctx context.Context, s *session, note string) error {
 		o.Output = out
 		o.Profile = termenv.NewOutput(out).EnvColorProfile() // by the environment: it asks the terminal nothing
 	}
-	err = dashboard.Run(ctx, o)
+	err := dashboard.Run(ctx, o)
 	var fault *fault
 	switch {
 	case err == nil:

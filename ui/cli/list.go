@@ -80,15 +80,7 @@ func (s *session) snapshot(ctx context.Context, now func() time.Time) ([]watcher
 	live, err := within(ctx, 0, func(ctx context.Context) (*watcher.Live, error) {
 		live := watcher.NewLive()
 		return live, live.Run(ctx, one(func(ctx context.Context, emit func(watcher.Event)) error {
-			if isREST(s.url) {
-				return s.snapshotByREST(ctx, emit)
-			}
-			o, err := s.watching("list", now)
-			if err != nil {
-				return err
-			}
-			o.EnableNotifications = false // it does not listen
-			return keyspace.Snapshot(ctx, o, emit)
+			return keyspace.Snapshot(ctx, s.watching(now), emit)
 		}), nil)
 	})
 	if err != nil {
@@ -106,11 +98,11 @@ func (s *session) snapshot(ctx context.Context, now func() time.Time) ([]watcher
 }
 
 // watching is what a command asks of the watcher.
-func (s *session) watching(command string, now func() time.Time) (keyspace.Options, error) {
-	client, err := s.redis(command)
+func (s *session) watching(now func() time.Time) keyspace.Options {
 	return keyspace.Options{
-		Client: client, Match: s.match, EnableNotifications: s.notifications && !s.readOnly, NoLedger: s.noLedger, Now: now,
-	}, err
+		Server: s.client.watched(), Match: s.match, EnableNotifications: s.notifications && !s.readOnly, ReadOnly: s.readOnly,
+		NoLedger: s.noLedger, Now: now,
+	}
 }
 
 // listJSON writes an array, a lock a line.

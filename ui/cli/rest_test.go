@@ -47,10 +47,14 @@ func TestCommandsWorkOverAREST(t *testing.T) {
 	if got := s.run("run", "lock:b", "--", "sh", "-c", "exit 7"); got.code != 7 || got.err != "" {
 		t.Errorf("run: %+v", got)
 	}
-	s.run("watch").fails(t, exitUsage, "watch has to listen", front.URL(), "rediss://")
-	s.terminal = true
-	s.run().fails(t, exitUsage, "the dashboard has to listen", front.URL(), "rediss://")
-	s.terminal = false
+	r.CLI("CONFIG", "SET", "notify-keyspace-events", "K$gxeh")
+	w := s.watch(t, "--json")
+	w.until(t, `"resynced"`)
+	r.CLI("SET", "lock:foreign", "F", "NX", "PX", "60000")
+	w.until(t, `"type":"acquired","key":"lock:foreign","inferred":false`)
+	if code := w.stop(); code != exitInterrupted {
+		t.Errorf("watch: exit code %d, %q", code, w.err.String())
+	}
 
 	s.vars["UPSTASH_REDIS_REST_TOKEN"] = "wr0ng"
 	for _, args := range [][]string{{"list"}, {"inspect", "lock:a"}, {"acquire", "lock:a", "--owner", "A"}, {"audit", "--local"}} {

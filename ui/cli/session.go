@@ -11,15 +11,26 @@ import (
 	"locktop/lockcore/upstash"
 	"locktop/ui/audit"
 	"locktop/watcher"
+	"locktop/watcher/keyspace"
 )
 
 // client is what a command needs of a connection: lockcore's transport, single commands, and
-// where it leads. *resp.Client and *upstash.Client are clients.
+// where it leads.
 type client interface {
 	lockcore.Transport
 	Do(ctx context.Context, args ...any) (any, error)
 	addressed
+	watched() keyspace.Server
 }
+
+// overRESP and overREST are the clients that there are.
+type (
+	overRESP struct{ *resp.Client }
+	overREST struct{ *upstash.Client }
+)
+
+func (c overRESP) watched() keyspace.Server { return keyspace.Redis(c.Client) }
+func (c overREST) watched() keyspace.Server { return keyspace.REST(c.Client) }
 
 // addressed tells where a client's server is.
 type addressed interface {
@@ -76,13 +87,13 @@ func (s *settings) dial() (client, error) {
 		if err != nil {
 			return nil, err
 		}
-		return c, nil
+		return overREST{c}, nil
 	}
 	c, err := resp.New(resp.Options{URL: s.url, Timeout: s.timeout, Name: "locktop", SentinelMaster: s.sentinelMaster})
 	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return overRESP{c}, nil
 }
 
 // isREST tells whether a URL is that of a REST API.
@@ -90,13 +101,12 @@ func isREST(url string) bool {
 	return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
 }
 
-// redis is the connection by the Redis protocol, for a command that needs more than single
-// commands: to listen, above all.
+// redis is the connection by the Redis protocol, for a command that needs more than single commands.
 func (s *session) redis(command string) (*resp.Client, error) {
-	if c, ok := s.client.(*resp.Client); ok {
-		return c, nil
+	if c, ok := s.client.(overRESP); ok {
+		return c.Client, nil
 	}
-	return nil, usage("%s has to listen to the server, and a REST API such as %s has no way to; give the rediss:// address of the same database by --url or LOCKTOP_URL",
+	return nil, usage("%s cannot do that over a REST API such as %s; give the rediss:// address of the same database by --url or LOCKTOP_URL",
 		command, s.server)
 }
 

@@ -39,39 +39,18 @@ Without keyspace notifications on the server the locks are read every 2 seconds;
 				return err
 			}
 			defer s.close()
-			o, err := s.watching("watch", e.now)
-			if err != nil {
-				return err
-			}
 			if err := s.reach(c.Context()); err != nil {
 				return s.readFault("watch", "", err)
-			}
-			if err := s.oneServer(c.Context(), "watch"); err != nil {
-				return err
 			}
 			line := (&ticker{}).line
 			if asJSON {
 				line = func(e watcher.Event) (string, error) { return jsonOf(e, "") }
 			}
-			return e.watch(c.Context(), keyspace.New(o), line)
+			return e.watch(c.Context(), keyspace.New(s.watching(e.now)), line)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON, one object a line")
 	return c
-}
-
-// oneServer refuses a cluster: a node tells of its own part of the keys only.
-func (s *session) oneServer(ctx context.Context, command string) error {
-	c, err := s.redis(command)
-	if err != nil {
-		return err
-	}
-	// After a read it is known what the server is; whether the read itself is allowed does not matter.
-	within(ctx, s.timeout, func(ctx context.Context) (any, error) { return c.Read(ctx, [][]string{{"TIME"}}) })
-	if c.Redundant() && c.Group("") != "" {
-		return usage("%s follows one server, and %s is a node of a cluster; list and inspect read all of it", command, s.server)
-	}
-	return nil
 }
 
 // reach tells whether the server answers at all: a command that never could is not left running.
@@ -145,7 +124,7 @@ func told(e watcher.Event) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	switch e.Type {
-	case watcher.Acquired, watcher.Extended, watcher.Persisted, watcher.Seized, watcher.Overwritten:
+	case watcher.Acquired, watcher.Extended, watcher.Persisted, watcher.Adjusted, watcher.Seized, watcher.Overwritten:
 		switch e.TTL {
 		case watcher.Unknown:
 		case lockcore.NoTTL:

@@ -166,9 +166,20 @@ func TestWatchDoesNotWaitForASourceThatHangs(t *testing.T) {
 	}
 }
 
-func TestWatchRefusesACluster(t *testing.T) {
-	node := locktest.StartClusterNode(t)
-	if got := on(node.URL()).run("watch"); got.code != exitUsage || !strings.Contains(got.err, "node of a cluster; list and inspect read all of it") {
-		t.Errorf("watch on a cluster: exit %d, %q", got.code, got.err)
+func TestWatchFollowsACluster(t *testing.T) {
+	c := locktest.StartCluster(t)
+	c.Each("CONFIG", "SET", "notify-keyspace-events", "K$gxeh")
+	s := on(c.URL())
+	w := s.watch(t, "--json")
+	w.until(t, `"resynced"`)
+	for _, key := range []string{"lock:a", "lock:b", "lock:c", "lock:d"} { // of all three masters
+		c.Do("SET", key, "me", "PX", "60000")
+		w.until(t, `"type":"acquired","key":"`+key+`","inferred":false`)
+		if !strings.Contains(w.out.String(), `"node":"`+c.MasterOf(key).Addr+`"`) {
+			t.Errorf("the node of %s is not told:\n%s", key, w.out.String())
+		}
+	}
+	if code := w.stop(); code != exitInterrupted {
+		t.Errorf("exit code %d, %q", code, w.err.String())
 	}
 }

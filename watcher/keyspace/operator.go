@@ -22,9 +22,9 @@ func (c *change) seized(e *watcher.Event) {
 // overruns tells of holds that were proven to have been overrun since the last reading, each once.
 // It happened when the late call came, which is the hold's deadline and how late the owner was.
 func (c *change) overruns() {
-	k, l := c.k, c.l
+	m, l := c.m, c.l
 	if l.Ledger == nil {
-		k.overran = nil
+		m.overran = nil
 		return
 	}
 	var all []lockcore.Fence
@@ -33,7 +33,7 @@ func (c *change) overruns() {
 			continue
 		}
 		all = append(all, p.Fence)
-		if slices.Contains(k.overran, p.Fence) {
+		if slices.Contains(m.overran, p.Fence) {
 			continue
 		}
 		e := c.event(watcher.Overrun)
@@ -49,5 +49,5 @@ func (c *change) overruns() {
 			c.emit(e)
 		}
 	}
-	k.overran = all
+	m.overran = all
 }

@@ -21,15 +21,27 @@ const (
 	hintDeleted                  // it was removed
 	hintExpired
 	hintEvicted
-	hintLedger // its ledger was written
+	hintLedger   // its ledger was written, or something else happened that tells nothing by itself
+	hintRestored // it came whole, from another node or a dump
 )
 
 // hintOf knows the notifications that matter; others say only that something changed.
-var hintOf = map[string]hint{
-	"set": hintSet, "restore": hintSet, "rename_to": hintSet, "copy_to": hintSet, "move_to": hintSet,
-	"expire": hintTTL, "persist": hintTTL,
-	"del": hintDeleted, "rename_from": hintDeleted, "move_from": hintDeleted,
-	"expired": hintExpired, "evicted": hintEvicted,
+func hintOf(event string) hint {
+	switch event {
+	case "set", "rename_to", "copy_to", "move_to":
+		return hintSet
+	case "expire", "persist":
+		return hintTTL
+	case "del", "rename_from", "move_from":
+		return hintDeleted
+	case "expired":
+		return hintExpired
+	case "evicted":
+		return hintEvicted
+	case "restore":
+		return hintRestored
+	}
+	return hintLedger
 }
 
 const hintEnded = hintDeleted | hintExpired | hintEvicted
@@ -40,73 +52,110 @@ const sameDeadline = 10 * time.Millisecond
 // sinceSlack is how long before its notification was heard a thing may have happened.
 const sinceSlack = 50 * time.Millisecond
 
-// known is a lock as it was read last.
+// mark is one thing that is true of a known lock.
+type mark uint8
+
+const (
+	wasRead mark = 1 << iota // at least once
+	held                     // somebody has it
+	queued                   // it waits to be read
+	reading                  // it is being read
+	unsure                   // a difference that no notification explained was read once; the second time it counts
+	owed                     // the picture is not complete before it was read
+)
+
+// known is a lock as it was read last. There can be a million of them, so what few have lies in more.
 type known struct {
-	text watcher.Text // the key
+	key      string
+	owner    string
+	fence    lockcore.Fence
+	begun    moment // 0 if unknown
+	until    moment // 0 without TTL
+	planned  moment // when it is to be read for its deadline
+	deadline stamp  // 0 without TTL
+	version  uint32 // grows with every notification
+	seen     uint32 // the last scan that found it
+	hints    hint   // since the last reading that was used
+	firstEnd hint   // the first of hintEnded among them: how the hold that was known ended
+	marks    mark
+	more     *more
+}
 
-	version  uint64    // grows with every notification
-	hints    hint      // since the last reading that was used
-	firstEnd hint      // the first of hintEnded among them: how the hold that was known ended
-	since    time.Time // when the first of them came
+// more is what is known of a lock that has a ledger, or that something happened to.
+type more struct {
+	since     time.Time // when the first of the hints came
+	ended     time.Time // when firstEnd came
+	used      time.Time // when a reading was used last
+	notBefore time.Time // when it may be read again
+	node      string    // where it was read last
 
-	read  bool // at least once
-	held  bool
-	owner watcher.Text
-	fence lockcore.Fence
-	begun time.Time // local, zero if unknown
-	until time.Time // local, zero without TTL
-	// deadline is of the server's clock, zero without TTL.
-	deadline time.Time
 	recorded bool
 	highest  lockcore.Fence
 	counts   watcher.Counts
 	waiters  map[string]lockcore.Waiter
 	overran  []lockcore.Fence // holds whose overrun was told
-
-	seen      uint64    // the last scan that found it
-	queued    bool      // it waits to be read
-	reading   bool      // it is being read
-	used      time.Time // when a reading was used last
-	notBefore time.Time // when it may be read again
-	planned   time.Time // when it is to be read for its deadline
-	unsure    bool      // a difference that no notification explained was read once; the second time it counts
 }
 
-// notice takes a notification.
-func (k *known) notice(h hint, at time.Time) {
+func (k *known) is(m mark) bool { return k.marks&m != 0 }
+func (k *known) set(m mark)     { k.marks |= m }
+func (k *known) unset(m mark)   { k.marks &^= m }
+
+func (k *known) extra() *more {
+	if k.more == nil {
+		k.more = &more{}
+	}
+	return k.more
+}
+
+// used is when a reading was used last, as far as that matters.
+func (k *known) used() time.Time {
+	if k.more == nil {
+		return time.Time{}
+	}
+	return k.more.used
+}
+
+// notice takes what notifications told.
+func (k *known) notice(n note) {
 	k.version++
+	m := k.extra()
 	if k.hints == 0 {
-		k.since = at
+		m.since = n.at
 	}
-	if k.firstEnd == 0 {
-		k.firstEnd = h & hintEnded
+	if k.firstEnd == 0 && n.firstEnd != 0 {
+		k.firstEnd, m.ended = n.firstEnd, n.ended
 	}
-	k.hints |= h
+	k.hints |= n.hints
 }
 
-// over tells whether the hold that was known has ended by what the reading shows.
-func (k *known) over(l *lockcore.Lock) bool {
+// over tells whether the hold that was known has ended by what the reading shows. spread: keys may move between places.
+func (k *known) over(l *lockcore.Lock, spread bool) bool {
 	switch {
-	case !k.held:
+	case !k.is(held):
 		return false
-	case l.Owner != k.owner.Raw() || k.firstEnd != 0:
+	case l.Owner != k.owner:
+		return true
+	case spread && k.firstEnd == hintDeleted && k.hints&(hintSet|hintExpired|hintEvicted) == 0 && near(l.Deadline, k.deadline.time(), sameDeadline):
+		return false // the node that it left said "del"
+	case k.firstEnd != 0:
 		return true
 	}
 	return k.fence != 0 && l.Fence != 0 && k.fence != l.Fence
 }
 
 // differs tells whether a reading shows another hold than was known.
-func (k *known) differs(l *lockcore.Lock) bool {
-	return k.over(l) || !k.held && l.Owner != ""
+func (k *known) differs(l *lockcore.Lock, spread bool) bool {
+	return k.over(l, spread) || !k.is(held) && l.Owner != ""
 }
 
 // change is one reading on its way to becoming events.
 type change struct {
+	picturing
 	k    *known
+	m    *more // of k; one without anything in it where it has none
 	l    *lockcore.Lock
-	at   time.Time // when it happened, as near as that is known
-	node string
-	emit func(watcher.Event)
+	at   time.Time    // when it happened, as near as that is known
+	text watcher.Text // the key
 
 	inferred bool // no notification told of it
 	first    bool // the lock was not known before
@@ -114,11 +163,25 @@ type change struct {
 	seizure  *lockcore.Past // the hold whose seizure began the next one
 }
 
+// picturing is what a reading is seen with.
+type picturing struct {
+	clock
+	node   string // where it was read
+	spread bool   // keys may move between places
+	emit   func(watcher.Event)
+}
+
 // apply makes a reading the last one and emits what changed.
-func (k *known) apply(l *lockcore.Lock, node string, emit func(watcher.Event)) {
-	c := &change{k: k, l: l, node: node, emit: emit, inferred: k.hints == 0, first: !k.read, at: l.ReadAt}
-	if !c.inferred && k.since.Before(c.at) {
-		c.at = k.since
+func (k *known) apply(l *lockcore.Lock, p picturing) {
+	c := &change{picturing: p, k: k, m: k.more, l: l, inferred: k.hints == 0, first: !k.is(wasRead), at: l.ReadAt, text: watcher.NewText(k.key)}
+	if l.Ledger != nil {
+		c.m = k.extra()
+	}
+	if c.m == nil {
+		c.m = &more{}
+	}
+	if !c.inferred && c.m.since.Before(c.at) {
+		c.at = c.m.since
 	}
 	if l.Err != nil {
 		l.Owner = "" // another type, or unreadable: no lock
@@ -132,25 +195,31 @@ func (k *known) apply(l *lockcore.Lock, node string, emit func(watcher.Event)) {
 		// The first event of a lock that is met brings how long its holds of before took.
 		c.emit = func(e watcher.Event) {
 			e.Past, past = past, nil
-			emit(e)
+			p.emit(e)
 		}
 	}
+	c.moved()
 	c.holds()
 	c.overruns()
 	c.contention()
-	k.read, k.hints, k.firstEnd, k.unsure, k.used = true, 0, 0, false, l.ReadAt
+	k.set(wasRead)
+	k.unset(unsure)
+	k.hints, k.firstEnd = 0, 0
+	if p.spread {
+		k.extra().node = p.node
+	}
 }
 
 // Events tells of one reading by itself, as a snapshot of that lock would; of a lock that is free
 // and that nobody waits for, what is counted.
 func Events(l *lockcore.Lock, node string) []watcher.Event {
 	var events []watcher.Event
-	k := &known{text: watcher.NewText(l.Key)}
-	k.apply(l, node, func(e watcher.Event) { events = append(events, e) })
+	k := &known{key: l.Key}
+	k.apply(l, picturing{clock: clock{l.ReadAt}, node: node, emit: func(e watcher.Event) { events = append(events, e) }})
 	if len(events) == 0 && l.Ledger != nil {
 		events = append(events, watcher.Event{ // Left of nobody: it only carries the counts
-			Time: l.ReadAt, Type: watcher.Left, Key: k.text, Node: node, Inferred: true,
-			TTL: watcher.Unknown, Held: watcher.Unknown, Counts: &k.counts, Past: pastOf(l.Ledger),
+			Time: l.ReadAt, Type: watcher.Left, Key: watcher.NewText(l.Key), Node: node, Inferred: true,
+			TTL: watcher.Unknown, Held: watcher.Unknown, Counts: &k.more.counts, Past: pastOf(l.Ledger),
 		})
 	}
 	return events
@@ -172,8 +241,17 @@ func pastOf(l *lockcore.Ledger) []time.Duration {
 
 func (c *change) event(t watcher.Type) watcher.Event {
 	return watcher.Event{
-		Time: c.at, Type: t, Key: c.k.text, Node: c.node, Inferred: c.inferred, Counts: c.counts,
+		Time: c.at, Type: t, Key: c.text, Node: c.node, Inferred: c.inferred, Counts: c.counts,
 		TTL: watcher.Unknown, Held: watcher.Unknown,
+	}
+}
+
+// moved tells of a lock that another node has now.
+func (c *change) moved() {
+	if c.spread && c.k.is(held) && c.m.node != "" && c.m.node != c.node && c.l.Owner == c.k.owner {
+		e := c.event(watcher.Moved)
+		e.Owner, e.Fence = watcher.NewText(c.k.owner), c.k.fence
+		c.emit(e)
 	}
 }
 
@@ -182,25 +260,25 @@ func (c *change) holds() {
 	k, l := c.k, c.l
 	before := watcher.Text{}
 	missed := c.missed()
-	if k.over(l) || k.held && len(missed) > 0 {
+	if k.over(l, c.spread) || k.is(held) && len(missed) > 0 {
 		how, past := c.endOf()
 		if how == "" && len(missed) > 0 {
 			how = watcher.Deleted // it was gone before the next one came
 		}
 		switch how {
 		case "":
-			before = k.owner // replaced by a plain write: one event tells both
+			before = watcher.NewText(k.owner) // replaced by a plain write: one event tells both
 		case watcher.Seized:
 			c.seizure = past // so does the seizure
 		default:
 			c.end(how, past)
 		}
-		k.held = false
+		k.unset(held)
 	}
 	c.between(missed)
 	switch {
 	case l.Owner == "":
-	case !k.held:
+	case !k.is(held):
 		c.begin(before)
 	default:
 		c.same()
@@ -225,9 +303,9 @@ func (c *change) endOf() (watcher.Type, *lockcore.Past) {
 		return watcher.Seized, past
 	case k.firstEnd == hintDeleted:
 		return watcher.Deleted, past
-	case k.hints&hintSet != 0 && l.Owner != "":
+	case k.hints&(hintSet|hintRestored) != 0 && l.Owner != "":
 		return "", nil
-	case !k.deadline.IsZero() && !l.ServerTime.Before(k.deadline):
+	case k.deadline != 0 && !l.ServerTime.Before(k.deadline.time()):
 		return watcher.Expired, past
 	}
 	return watcher.Deleted, past
@@ -240,10 +318,10 @@ func (c *change) record() *lockcore.Past {
 	}
 	for i := range c.l.Ledger.Holds {
 		p := &c.l.Ledger.Holds[i]
-		if p.Owner != c.k.owner.Raw() {
+		if p.Owner != c.k.owner {
 			continue
 		}
-		if p.Fence == c.k.fence && (p.Fence != 0 || near(p.Deadline, c.k.deadline, 10*sameDeadline)) {
+		if p.Fence == c.k.fence && (p.Fence != 0 || near(p.Deadline, c.k.deadline.time(), 10*sameDeadline)) {
 			return p
 		}
 	}
@@ -253,15 +331,18 @@ func (c *change) record() *lockcore.Past {
 func (c *change) end(how watcher.Type, past *lockcore.Past) {
 	k := c.k
 	e := c.event(how)
-	e.Owner, e.Fence = k.owner, k.fence
+	e.Owner, e.Fence = watcher.NewText(k.owner), k.fence
+	if k.firstEnd != 0 && c.m.ended.Before(c.l.ReadAt) {
+		e.Time = c.m.ended
+	}
 	if past != nil {
 		e.By, e.Reason = watcher.NewText(past.By), watcher.NewText(past.Reason)
 		if !past.Acquired.IsZero() && !past.Ended.IsZero() {
 			e.Held = max(past.Ended.Sub(past.Acquired), 0)
 		}
 	}
-	if e.Held == watcher.Unknown && !k.begun.IsZero() {
-		e.Held = max(e.Time.Sub(k.begun), 0)
+	if e.Held == watcher.Unknown && k.begun != 0 {
+		e.Held = max(e.Time.Sub(c.time(k.begun)), 0)
 	}
 	c.emit(e)
 }
@@ -275,10 +356,10 @@ func (c *change) missed() []lockcore.Past {
 	}
 	var missed []lockcore.Past
 	for _, p := range slices.Backward(l.Ledger.Holds) {
-		if p.Fence <= k.highest || p.Fence == 0 || p.Acquired.IsZero() || p.Fence == l.Fence {
+		if p.Fence <= c.m.highest || p.Fence == 0 || p.Acquired.IsZero() || p.Fence == l.Fence {
 			continue
 		}
-		if c.first && l.Local(p.Acquired).Before(k.since.Add(-sinceSlack)) {
+		if c.first && l.Local(p.Acquired).Before(c.m.since.Add(-sinceSlack)) {
 			continue
 		}
 		missed = append(missed, p)
@@ -322,22 +403,23 @@ func (c *change) begin(before watcher.Text) {
 	e := c.event(t)
 	e.Owner, e.PreviousOwner, e.Fence = watcher.NewText(l.Owner), before, l.Fence
 	c.seized(&e)
-	k.begun = time.Time{}
+	k.begun = 0
 	switch {
 	case l.Held >= 0:
-		k.begun = l.ReadAt.Add(-l.Held)
+		k.begun = c.moment(l.ReadAt.Add(-l.Held))
 	case k.hints&hintSet != 0:
-		k.begun = c.at // its beginning was heard
+		k.begun = c.moment(c.at) // its beginning was heard
 	}
-	if !k.begun.IsZero() {
-		e.Held = max(e.Time.Sub(k.begun), 0)
+	if k.begun != 0 {
+		e.Held = max(e.Time.Sub(c.time(k.begun)), 0)
 	}
 	e.TTL, e.Deadline = c.setTTL(e.Time), l.Deadline
 	if work, ok := c.gotIn(); ok {
 		e.Work = watcher.NewText(work)
-		delete(k.waiters, work)
+		delete(c.m.waiters, work)
 	}
-	k.held, k.owner, k.fence = true, e.Owner, l.Fence
+	k.set(held)
+	k.owner, k.fence = l.Owner, l.Fence
 	c.emit(e)
 }
 
@@ -350,7 +432,7 @@ func (c *change) gotIn() (work string, ok bool) {
 	for _, w := range c.l.Ledger.Waiters {
 		listed[w.Work] = true
 	}
-	for _, name := range sorted(c.k.waiters) {
+	for _, name := range sorted(c.m.waiters) {
 		if listed[name] {
 			continue
 		}
@@ -369,21 +451,22 @@ func (c *change) same() {
 	k, l := c.k, c.l
 	noTTL := l.TTL == lockcore.NoTTL
 	slack := max(sameDeadline, l.RoundTrip)
-	moved := noTTL != k.deadline.IsZero() || !noTTL && !near(l.Deadline, k.deadline, slack)
-	if !moved && (l.Fence == k.fence || l.Fence == 0) {
-		if !noTTL && l.ReadAt.Add(l.TTL).Sub(k.until).Abs() > l.RoundTrip/2+sameDeadline {
-			k.until = l.ReadAt.Add(l.TTL) // the local count had drifted
-		}
+	moved := noTTL != (k.deadline == 0) || !noTTL && !near(l.Deadline, k.deadline.time(), slack)
+	drifted := !noTTL && !moved && l.ReadAt.Add(l.TTL).Sub(c.time(k.until)).Abs() > l.RoundTrip/2+sameDeadline
+	learned := l.Fence != k.fence && l.Fence != 0
+	t := watcher.Extended
+	switch {
+	case noTTL && moved:
+		t = watcher.Persisted
+	case drifted && !learned:
+		t = watcher.Adjusted
+	case !moved && !learned:
 		return
 	}
-	t := watcher.Extended
-	if noTTL && moved {
-		t = watcher.Persisted
-	}
 	e := c.event(t)
-	e.Owner, e.Fence = k.owner, l.Fence
-	if !k.begun.IsZero() {
-		e.Held = max(e.Time.Sub(k.begun), 0)
+	e.Owner, e.Fence = watcher.NewText(k.owner), l.Fence
+	if k.begun != 0 {
+		e.Held = max(e.Time.Sub(c.time(k.begun)), 0)
 	}
 	e.TTL, e.Deadline = c.setTTL(e.Time), l.Deadline
 	k.fence = l.Fence
@@ -393,24 +476,25 @@ func (c *change) same() {
 // setTTL takes the TTL that was read, and gives it as it was at a moment.
 func (c *change) setTTL(at time.Time) time.Duration {
 	k, l := c.k, c.l
-	k.deadline, k.until = l.Deadline, time.Time{}
+	k.deadline, k.until = stampOf(l.Deadline), 0
 	if l.TTL == lockcore.NoTTL {
 		return lockcore.NoTTL
 	}
-	k.until = l.ReadAt.Add(l.TTL)
-	return max(k.until.Sub(at), 0)
+	until := l.ReadAt.Add(l.TTL)
+	k.until = c.moment(until)
+	return max(until.Sub(at), 0)
 }
 
 // contention tells who was denied since the last reading, and who is no waiter any more.
 func (c *change) contention() {
-	k, l := c.k, c.l
+	m, l := c.m, c.l
 	if l.Ledger == nil {
-		if k.recorded {
-			for _, name := range sorted(k.waiters) {
-				c.left(k.waiters[name])
+		if m.recorded {
+			for _, name := range sorted(m.waiters) {
+				c.left(m.waiters[name])
 			}
 		}
-		k.recorded, k.waiters, k.counts, k.highest = false, nil, watcher.Counts{}, 0
+		m.recorded, m.waiters, m.counts, m.highest = false, nil, watcher.Counts{}, 0
 		return
 	}
 	told := int64(0)
@@ -419,7 +503,7 @@ func (c *change) contention() {
 	slices.SortStableFunc(denied, func(a, b lockcore.Waiter) int { return a.Last.Compare(b.Last) })
 	for _, w := range denied {
 		now[w.Work] = w
-		was, had := k.waiters[w.Work]
+		was, had := m.waiters[w.Work]
 		if had && was.Attempts == w.Attempts && was.Last.Equal(w.Last) {
 			continue
 		}
@@ -429,21 +513,21 @@ func (c *change) contention() {
 		e := c.event(watcher.Denied)
 		e.Time, e.FirstDenied = l.Local(w.Last), l.Local(w.First)
 		// What was recorded before the first notification of a lock was heard of from the record only.
-		e.Inferred = c.inferred || c.first && e.Time.Before(k.since.Add(-time.Second))
+		e.Inferred = c.inferred || c.first && e.Time.Before(m.since.Add(-time.Second))
 		e.Work, e.Owner, e.Attempts = watcher.NewText(w.Work), watcher.NewText(w.Owner), w.Attempts
 		c.emit(e)
 	}
-	for _, name := range sorted(k.waiters) {
+	for _, name := range sorted(m.waiters) {
 		if _, still := now[name]; !still {
-			c.left(k.waiters[name])
+			c.left(m.waiters[name])
 		}
 	}
 	// Denials of works for which the list has no room, or whose waiter got in since.
-	if more := l.Ledger.Denied - k.counts.Denied - told; !c.first && k.recorded && more > 0 {
+	if more := l.Ledger.Denied - m.counts.Denied - told; !c.first && m.recorded && more > 0 {
 		c.emit(c.event(watcher.Denied))
 	}
-	k.recorded, k.waiters, k.counts = true, now, *c.counts
-	k.highest = max(k.highest, l.Ledger.HighestFence)
+	m.recorded, m.waiters, m.counts = true, now, *c.counts
+	m.highest = max(m.highest, l.Ledger.HighestFence)
 }
 
 func (c *change) left(w lockcore.Waiter) {

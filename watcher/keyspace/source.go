@@ -1,45 +1,69 @@
 package keyspace
 
-// The source: one session after another, with a gap between.
+// The source: what to watch, and everything that its one loop owns.
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"locktop/lockcore"
-	"locktop/lockcore/resp"
 	"locktop/watcher"
 )
 
-// DefaultPollEvery is how often locks are read where no notifications come.
+// DefaultPollEvery is how often locks are read where no notifications come, unless there are too many of them.
 const DefaultPollEvery = 2 * time.Second
 
 // Options say what to watch.
 type Options struct {
-	Client *resp.Client // must be set; stays the caller's to close
-	Match  []string     // patterns of lock names, as Redis has them; defaults to lock:*
+	Server Server   // must be set; what is behind it stays the caller's to close
+	Match  []string // patterns of lock names, as Redis has them; defaults to lock:*
 	// EnableNotifications adds what is missing to the server's notify-keyspace-events. Never done unasked.
 	EnableNotifications bool
+	ReadOnly            bool             // writes nothing, not even a canary
 	NoLedger            bool             // leaves contention alone: it counts as not recorded
 	PollEvery           time.Duration    // defaults to DefaultPollEvery
 	Now                 func() time.Time // defaults to time.Now
 }
 
-// Source watches one server. It implements watcher.Source.
+// Source watches a server. It implements watcher.Source.
 type Source struct {
 	options Options
+	traits  Traits
+	pace    pace
 	locks   *lockcore.Client
 	now     func() time.Time
+	clock
+	emit func(watcher.Event)
 
-	picture   map[string]*known // stays from session to session, for the differences
-	scans     uint64
-	complete  bool // no gap since the picture was complete
-	lastAlive time.Time
+	inbox    *inbox
+	reports  chan news
+	topology chan topology
+	pages    chan page
+	results  chan *batch
+	beside   sync.WaitGroup // goroutines that may outlast what they were started for
+
+	places  map[string]*place
+	spread  bool // several places: keys may move between them
+	charted bool // it is known who answers for what
+	picture map[string]*known
+	rounds  uint32 // scans that were begun
+
+	owed     int // locks that are to be read before the picture counts as complete
+	later    dues
+	quickest time.Duration // the shortest round trip of a reading lately
+	complete bool          // no gap since the picture was complete
+	problem  string        // the last gap's reason, so that a server that stays away is told once
+	single   bool          // ends with the first complete picture
+
+	lastAlive moment
+	told      int64 // events about locks
+	meter     metering
 }
 
-// New is a source that has not begun.
+// New is a source that has not begun. It runs once.
 func New(o Options) *Source {
 	if len(o.Match) == 0 {
 		o.Match = []string{"lock:*"}
@@ -52,63 +76,144 @@ func New(o Options) *Source {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	traits := o.Server.Traits()
 	return &Source{
-		options: o, now: o.Now, picture: map[string]*known{},
-		locks: lockcore.New(o.Client, lockcore.WithClock(o.Now)),
+		options: o, traits: traits, pace: traits.pace(), now: o.Now, clock: clock{o.Now()},
+		locks: lockcore.New(o.Server, lockcore.WithClock(o.Now)),
+		inbox: newInbox(), reports: make(chan news), topology: make(chan topology), pages: make(chan page), results: make(chan *batch),
+		places: map[string]*place{}, picture: map[string]*known{},
 	}
 }
-
-// How long to wait before the next try to connect.
-const (
-	retryFirst = 100 * time.Millisecond
-	retryMost  = 2 * time.Second
-)
 
 // Run watches until ctx is over. A server that cannot be reached, or that goes away, is
 // told as a gap and tried again for as long as it takes.
 func (s *Source) Run(ctx context.Context, emit func(watcher.Event)) error {
-	pause, told := retryFirst, ""
-	for {
-		session := &session{Source: s, emit: emit}
-		err := session.run(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err == nil {
-			err = lockcore.ErrUnreachable
-		}
-		// A server that stays away is one gap, not one for each try.
-		if connected := !session.began.IsZero(); connected || told != err.Error() {
-			session.send(watcher.Event{Type: watcher.Gap, Reason: watcher.NewText(err.Error())})
-			told = err.Error()
-		}
-		s.doubtPicture()
-		if errors.Is(err, errChanged) || !session.began.IsZero() && s.now().Sub(session.began) > retryMost {
-			pause = retryFirst
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, retryMost)
-	}
-}
-
-// doubtPicture forgets what notifications told before the gap: what comes after it is compared by reading.
-func (s *Source) doubtPicture() {
-	for _, k := range s.picture {
-		k.hints, k.firstEnd, k.queued, k.reading, k.unsure = 0, 0, false, false, false
-		k.notBefore = time.Time{}
-		k.version++
-	}
+	s.emit = emit
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.beside.Wait()
+	defer cancel()
+	s.beside.Go(func() { s.followTopology(ctx) })
+	return s.loop(ctx)
 }
 
 // Snapshot reads what is there now, once: held locks as acquired, waiters as denied, all
 // inferred, then resynced. Errors match lockcore.ErrUnreachable or are a *lockcore.ReplyError.
 func Snapshot(ctx context.Context, o Options, emit func(watcher.Event)) error {
 	s := New(o)
+	s.emit, s.single = emit, true
 	ctx, cancel := context.WithCancel(ctx)
+	defer s.beside.Wait()
 	defer cancel()
-	return (&session{Source: s, single: true, emit: emit}).loop(ctx)
+	places, err := o.Server.Places(ctx)
+	if err != nil {
+		return err
+	}
+	s.settle(ctx, places)
+	for _, p := range s.places {
+		p.up = true
+		s.startScan(ctx, p)
+	}
+	return s.loop(ctx)
+}
+
+// topology is who answers for what, or why that is not known.
+type topology struct {
+	places []Place
+	err    error
+}
+
+// followTopology tells the loop who answers for what, again and again where that changes.
+func (s *Source) followTopology(ctx context.Context) {
+	for pause := retryFirst; ; {
+		places, err := s.options.Server.Places(ctx)
+		select {
+		case s.topology <- topology{places, err}:
+		case <-ctx.Done():
+			return
+		}
+		switch {
+		case err != nil:
+			pause = min(2*pause, retryMost)
+		case !s.options.Server.Traits().Moves:
+			return
+		default:
+			pause = s.pace.topology
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// redraw takes a topology: places that are new are attended, those that are gone no more.
+func (s *Source) redraw(ctx context.Context, t topology) {
+	if t.err != nil {
+		if !s.charted { // later on the places that are known tell for themselves
+			s.gap("", t.err.Error())
+		}
+		return
+	}
+	added, gone := s.settle(ctx, t.places)
+	for _, p := range added {
+		s.beside.Go(func() { (&attendant{s: s, place: p}).run(p.life) })
+	}
+	if !s.charted {
+		s.charted = true
+		return
+	}
+	for _, p := range gone {
+		s.release(p)
+		s.gap(p.node, fmt.Sprintf("%s answers for no locks any more", p.node))
+	}
+	for _, p := range added {
+		s.gap(p.node, fmt.Sprintf("%s answers for locks now", p.node))
+	}
+	if len(gone)+len(added) == 0 {
+		return
+	}
+	s.doubtPicture(s.at(nil))
+	for _, p := range s.places {
+		if p.up {
+			s.startScan(ctx, p)
+		}
+	}
+}
+
+// settle makes places the ones that are watched.
+func (s *Source) settle(ctx context.Context, places []Place) (added, gone []*place) {
+	s.spread = s.options.Server.Traits().Spread
+	now := map[string]Place{}
+	for _, p := range places {
+		now[p.Node()] = p
+	}
+	for node, p := range s.places {
+		if now[node] == nil {
+			s.endScan(p)
+			p.cancel()
+			delete(s.places, node)
+			gone = append(gone, p)
+		}
+	}
+	for node, at := range now {
+		if p := s.places[node]; p != nil {
+			continue
+		}
+		p := &place{Place: at, node: node}
+		p.life, p.cancel = context.WithCancel(ctx)
+		s.places[node] = p
+		added = append(added, p)
+	}
+	return added, gone
+}
+
+// placeOf is the place that answers for a key; nil where nobody does, or nobody that is watched yet.
+func (s *Source) placeOf(key string) *place {
+	for _, p := range s.places {
+		if !s.spread || p.Owns(key) {
+			return p
+		}
+	}
+	return nil
 }

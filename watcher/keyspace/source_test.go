@@ -47,7 +47,7 @@ func follow(t *testing.T, srv *locktest.Redis, change func(*keyspace.Options)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := keyspace.Options{Client: client}
+	o := keyspace.Options{Server: keyspace.Redis(client)}
 	if change != nil {
 		change(&o)
 	}
@@ -464,7 +464,7 @@ func TestAUserWhoMayNotSubscribeOrReadSettingsStillSees(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	w := follow(t, srv, func(o *keyspace.Options) { o.Client, o.PollEvery = client, 20*time.Millisecond })
+	w := follow(t, srv, func(o *keyspace.Options) { o.Server, o.PollEvery = keyspace.Redis(client), 20*time.Millisecond })
 	w.complete()
 	srv.CLI("SET", "lock:a", "one", "PX", "600000")
 	w.event(watcher.Acquired, "lock:a")
@@ -485,14 +485,14 @@ func TestASnapshotShowsWhatIsThereOnce(t *testing.T) {
 	}
 	defer client.Close()
 	table := watcher.NewTable()
-	if err := keyspace.Snapshot(context.Background(), keyspace.Options{Client: client}, table.Apply); err != nil {
+	if err := keyspace.Snapshot(context.Background(), keyspace.Options{Server: keyspace.Redis(client)}, table.Apply); err != nil {
 		t.Fatal(err)
 	}
 	if v := table.View(watcher.Query{}, time.Now()); len(v.Rows) != 1000 || !v.Status.Complete {
 		t.Errorf("a snapshot of 1000 locks has %d, complete: %v", len(v.Rows), v.Status.Complete)
 	}
 	srv.Kill()
-	if err := keyspace.Snapshot(context.Background(), keyspace.Options{Client: client}, table.Apply); err == nil {
+	if err := keyspace.Snapshot(context.Background(), keyspace.Options{Server: keyspace.Redis(client)}, table.Apply); err == nil {
 		t.Error("a snapshot of a dead server succeeds")
 	}
 }

@@ -1,0 +1,276 @@
+package keyspace
+
+// Reading: which locks are to be read and when, and what a reading is worth. A reading that was asked for before a newer
+// notification is thrown away and asked for again; what comes up while batches are under way goes with the next one, so a
+// burst costs round trips by its length, not by its events.
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"locktop/lockcore"
+	"locktop/watcher"
+)
+
+const (
+	batchLimit    = 200                    // locks that are read together: some hundred microseconds of the server
+	batchesAtOnce = 4                      // that are under way
+	doubtFor      = 100 * time.Millisecond // a reading that no notification explains is looked at again after this
+	readAtMost    = 250 * time.Millisecond // a lock that is never quiet is read no more often
+	slowRead      = 50 * time.Millisecond  // a reading that took longer is repeated, unless that is how long they take
+	afterDue      = 2 * time.Millisecond   // reading a lock this long after its deadline makes the server expire it
+	backlogHigh   = 2000                   // locks that wait to be read; no more pages of a scan are taken then
+)
+
+// batch is a set of locks of one place, each with the version that it had when the read was sent.
+type batch struct {
+	place    *place
+	keys     []*known
+	versions []uint32
+	locks    []lockcore.Lock
+	err      error
+}
+
+// note takes what notifications told of a key: it marks the lock and has it read.
+func (s *Source) note(key string, n note) {
+	if s.places[n.place.node] != n.place {
+		return // the place answers for nothing any more: what it still says is no news
+	}
+	if s.spread && !n.place.Owns(key) {
+		// On its way from one node to another: only a reading at its owner tells.
+		n.hints, n.firstEnd = hintLedger, 0
+	}
+	k := s.lock(key)
+	k.notice(n)
+	s.want(k)
+}
+
+func (s *Source) lock(key string) *known {
+	k := s.picture[key]
+	if k == nil {
+		key = strings.Clone(key) // not a part of something larger
+		k = &known{key: key}
+		s.picture[key] = k
+	}
+	return k
+}
+
+// want puts a lock on the list of those to be read.
+func (s *Source) want(k *known) {
+	if k.is(queued | reading) {
+		return // a reading that is under way will be seen to be stale
+	}
+	if k.more != nil && s.now().Before(k.more.notBefore) {
+		s.later.add(s.moment(k.more.notBefore), k)
+		return
+	}
+	switch p := s.placeOf(k.key); {
+	case p == nil: // nobody answers for it at the moment
+		s.again(k, readAtMost)
+	case !p.up: // it is scanned when it is back
+		s.settled(k)
+	default:
+		k.set(queued)
+		p.waiting = append(p.waiting, k)
+	}
+}
+
+// release lets go of what was to be read at a place.
+func (s *Source) release(p *place) {
+	waiting := p.waiting
+	p.waiting, p.up = nil, false
+	for _, k := range waiting {
+		k.unset(queued)
+		s.want(k) // another place may have it by now
+	}
+}
+
+// owe has a lock read before the picture counts as complete.
+func (s *Source) owe(k *known) {
+	if !k.is(owed) {
+		k.set(owed)
+		s.owed++
+	}
+	s.want(k)
+}
+
+// settled tells that a lock was read, as far as a gap or a scan is concerned.
+func (s *Source) settled(k *known) {
+	if k.is(owed) {
+		k.unset(owed)
+		s.owed--
+	}
+}
+
+// takeDue has locks read whose moment has come.
+func (s *Source) takeDue() {
+	now := s.moment(s.now())
+	for {
+		k := s.later.take(now)
+		if k == nil {
+			return
+		}
+		if k.planned != 0 && k.planned <= now {
+			k.planned = 0
+		}
+		overdue := k.is(held) && k.until != 0 && now >= k.until
+		if overdue || k.is(unsure|owed) || k.hints != 0 {
+			s.want(k)
+		}
+	}
+}
+
+// sendBatches asks for what waits, as far as there is room for it.
+func (s *Source) sendBatches(ctx context.Context) {
+	for _, p := range s.places {
+		for p.inFlight < batchesAtOnce && len(p.waiting) > 0 {
+			n := min(len(p.waiting), batchLimit)
+			b := &batch{place: p, keys: p.waiting[:n:n], versions: make([]uint32, n)}
+			if p.waiting = p.waiting[n:]; len(p.waiting) == 0 {
+				p.waiting = nil
+			}
+			for i, k := range b.keys {
+				k.unset(queued)
+				k.set(reading)
+				b.versions[i] = k.version
+			}
+			p.inFlight++
+			s.beside.Go(func() { s.read(ctx, b) })
+		}
+	}
+}
+
+// read has a batch read and gives it to the loop.
+func (s *Source) read(ctx context.Context, b *batch) {
+	names := make([]string, len(b.keys))
+	for i, k := range b.keys {
+		names[i] = k.key
+	}
+	b.locks, b.err = s.locks.InspectAll(ctx, names)
+	select {
+	case s.results <- b:
+	case <-ctx.Done():
+	}
+}
+
+// take looks at what a batch read. An error ends a snapshot.
+func (s *Source) take(b *batch) error {
+	b.place.inFlight--
+	if b.err != nil {
+		if s.single {
+			return b.err
+		}
+		s.gap(b.place.node, b.err.Error())
+		for _, k := range b.keys {
+			k.unset(reading)
+			s.again(k, retryMost/4)
+		}
+		return nil
+	}
+	if s.places[b.place.node] == b.place && len(b.locks) > 0 {
+		b.place.heard.Store(max(b.place.heard.Load(), int64(s.moment(b.locks[0].ReadAt))))
+	}
+	for i, k := range b.keys {
+		k.unset(reading)
+		l := &b.locks[i]
+		if s.quickest += s.quickest / 64; s.quickest == 0 || l.RoundTrip < s.quickest {
+			s.quickest = l.RoundTrip
+		}
+		if l.Err != nil && transient(l.Err) {
+			if s.single {
+				return l.Err
+			}
+			s.again(k, doubtFor)
+			continue
+		}
+		s.takeLock(k, b.versions[i], l)
+	}
+	return nil
+}
+
+// again has a lock read a while later, and the picture wait for it.
+func (s *Source) again(k *known, after time.Duration) {
+	if !k.is(owed) {
+		k.set(owed)
+		s.owed++
+	}
+	s.later.add(s.moment(s.now().Add(after)), k)
+}
+
+func (s *Source) takeLock(k *known, version uint32, l *lockcore.Lock) {
+	if s.options.NoLedger {
+		l.Ledger = nil
+	}
+	stale := version != k.version
+	if stale && l.ReadAt.Sub(k.used()) < readAtMost {
+		s.want(k)
+		return
+	}
+	p := s.placeOf(k.key)
+	if p != nil && p.polled == 0 && !s.single && k.is(wasRead) && k.hints == 0 && k.differs(l, s.spread) && !k.is(unsure) {
+		// Its notification may be on its way: the second look decides.
+		k.set(unsure)
+		s.again(k, doubtFor)
+		return
+	}
+	node := ""
+	if p != nil {
+		node = p.node
+	}
+	if k.hints != 0 {
+		k.extra().used = l.ReadAt
+	}
+	if k.hints&hintExpired != 0 && k.is(held) && k.until != 0 {
+		s.meter.late(k.extra().ended.Sub(s.time(k.until)))
+	}
+	k.apply(l, picturing{clock: s.clock, node: node, spread: s.spread, emit: s.sendLock})
+	s.settled(k)
+	k.seen = max(k.seen, s.rounds)
+	if stale {
+		k.extra().notBefore = s.now().Add(readAtMost)
+		k.hints |= hintLedger // there is more to come than this reading shows
+		s.want(k)
+	}
+	s.plan(k)
+	if l.RoundTrip > slowRead && l.RoundTrip > 3*s.quickest && k.is(held) && k.until != 0 {
+		s.again(k, doubtFor) // its TTL is not known well
+	}
+}
+
+func (s *Source) sendLock(e watcher.Event) {
+	s.told++
+	s.send(e)
+}
+
+// plan has a lock read at its deadline, and forgets one that nobody holds or waits for.
+func (s *Source) plan(k *known) {
+	switch {
+	case k.is(held) && k.until != 0:
+		at := k.until + moment(afterDue)
+		if now := s.moment(s.now()); at <= now { // it should be over and the server says that it is not
+			at = now + moment(doubtFor)
+		}
+		if k.planned == 0 || at < k.planned {
+			k.planned = at
+			s.later.add(at, k)
+		}
+	case !k.is(held|queued|reading|owed) && (k.more == nil || len(k.more.waiters) == 0) && k.hints == 0:
+		delete(s.picture, k.key)
+	}
+}
+
+// doubtPicture forgets what notifications told of locks before a gap: what comes after it is compared by reading.
+func (s *Source) doubtPicture(which func(*known) bool) {
+	for _, k := range s.picture {
+		if !which(k) {
+			continue
+		}
+		k.hints, k.firstEnd = 0, 0
+		k.unset(unsure)
+		k.version++
+		if k.more != nil {
+			k.more.notBefore = time.Time{}
+		}
+	}
+}
