@@ -36,7 +36,6 @@ func TestWrongUsageIsNamedInALine(t *testing.T) {
 		{[]string{"list", "--url", "localhost:6379"}, []string{"--url", "redis://"}},
 		{[]string{"list", "--url", "https://x.upstash.io"}, []string{"--url", "https://x.upstash.io", "UPSTASH_REDIS_REST_TOKEN"}},
 		{[]string{"list", "--url", "http://x.upstash.io"}, []string{"http://x.upstash.io", "https://"}},
-		{[]string{"watch", "--url", "https://:token@x.upstash.io"}, []string{"watch has to listen", "https://x.upstash.io", "rediss://"}},
 		{[]string{"list", "--url", "ftp://x"}, []string{`"ftp"`, "redis://"}},
 		{[]string{"list", "--url", "redis://127.0.0.1/x"}, []string{"--url"}},
 		{[]string{"list", "--timeout", "5"}, []string{`"5"`, "unit", "15s"}},
