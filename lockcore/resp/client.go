@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,17 +39,17 @@ type Client struct {
 	wait    sync.WaitGroup // for the goroutines of this client
 	sent    atomic.Int64   // commands
 
-	kind atomic.Int32
-	sure atomic.Bool                // of kind
-	seed *node                      // the server that the URL names; of several, the first
-	land atomic.Pointer[territory]  // who answers for what; nil while nobody has told
-	mu   sync.Mutex                 // guards what follows
-	all  map[string]*node           // by address
-	post map[string]*node           // the sentinels
-	look *look                      // under way
-	last time.Time                  // when the last look ended
-	why  error                      // that it failed with, or nil
-	subs map[*Subscription]struct{} // that listen to a master of Sentinel's
+	kind  atomic.Int32
+	sure  atomic.Bool               // of kind
+	seed  *node                     // the server that the URL names; of several, the first
+	land  atomic.Pointer[territory] // who answers for what; nil while nobody has told
+	mu    sync.Mutex                // guards what follows
+	all   map[string]*node          // by address
+	post  map[string]*node          // the sentinels
+	look  *look                     // under way
+	last  time.Time                 // when the last look ended
+	why   error                     // that it failed with, or nil
+	bares map[*bare]struct{}        // connections beside go-redis's
 	// closed tells that nothing is begun any more.
 	closed   bool
 	watching atomic.Bool // the watch runs
@@ -67,7 +69,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{place: p, url: Redacted(o.URL), timeout: p.opt.ReadTimeout, all: map[string]*node{}, post: map[string]*node{}, subs: map[*Subscription]struct{}{}}
+	c := &Client{place: p, url: Redacted(o.URL), timeout: p.opt.ReadTimeout, all: map[string]*node{}, post: map[string]*node{}, bares: map[*bare]struct{}{}}
 	c.life, c.end = context.WithCancel(context.Background())
 	switch {
 	case p.master != "":
@@ -147,7 +149,11 @@ func (c *Client) Close() error {
 			nodes = append(nodes, n)
 		}
 	}
+	bares := slices.Collect(maps.Keys(c.bares))
 	c.mu.Unlock()
+	for _, b := range bares {
+		b.cut()
+	}
 	var errs []error
 	for _, n := range nodes {
 		errs = append(errs, n.cut())

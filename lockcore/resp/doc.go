@@ -24,6 +24,9 @@
 // Who watches speaks to every server that answers for keys by itself (place.go): Places are the
 // masters now, and each can be scanned, asked and listened to. Commands counts what all that costs.
 //
+// What is heard, and read by the million, comes over bare connections (bare.go, package wire): by go-redis
+// it costs several times as much.
+//
 // What it does not do: read from replicas; read keys of several slots in one transaction (Group
 // tells which belong together); watch a cluster; keep a scan whole while slots move.
 package resp

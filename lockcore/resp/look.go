@@ -238,7 +238,7 @@ func (c *Client) watch() {
 }
 
 // tidy gives up nodes that answer for nothing: at once where they are silent, so that their
-// calls end, else when nobody waits for them. Listeners of a former master end too.
+// calls end, else when nobody waits for them. Bare connections to a former master end too.
 func (c *Client) tidy() {
 	t := c.land.Load()
 	if t == nil {
@@ -249,7 +249,7 @@ func (c *Client) tidy() {
 		keep[addr] = true
 	}
 	var gone []*node
-	var unheard []*Subscription
+	var unheard []*bare
 	c.mu.Lock()
 	for addr, n := range c.all {
 		if !t.rules(n) && (n.silent(silence) || !keep[addr] && n.waiting.Load() == 0 && !n.asked.Load()) {
@@ -257,17 +257,17 @@ func (c *Client) tidy() {
 			gone = append(gone, n)
 		}
 	}
-	for s := range c.subs {
-		if !t.rules(s.node) {
-			delete(c.subs, s)
-			unheard = append(unheard, s)
+	for b := range c.bares {
+		if !t.rules(b.node) {
+			delete(c.bares, b)
+			unheard = append(unheard, b)
 		}
 	}
 	c.mu.Unlock()
 	for _, n := range gone {
 		n.cut()
 	}
-	for _, s := range unheard {
-		s.drop()
+	for _, b := range unheard {
+		b.drop()
 	}
 }

@@ -21,6 +21,7 @@ import (
 type node struct {
 	addr string
 	rdb  *redis.Client
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	life context.Context // ends with cut: no dial goes on after it
 	end  context.CancelFunc
 
@@ -33,9 +34,10 @@ type node struct {
 func newNode(opt redis.Options, sent *atomic.Int64) *node {
 	n := &node{addr: opt.Addr, sent: sent}
 	n.life, n.end = context.WithCancel(context.Background())
-	dial, greeting := n.dialer(&net.Dialer{Timeout: opt.DialTimeout, KeepAliveConfig: keepAlive}, opt.TLSConfig), greeting(&opt)
+	n.dial = n.dialer(&net.Dialer{Timeout: opt.DialTimeout, KeepAliveConfig: keepAlive}, opt.TLSConfig)
+	greeting := greeting(&opt)
 	opt.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, network, addr)
+		conn, err := n.dial(ctx, network, addr)
 		if err == nil {
 			n.sent.Add(greeting)
 		}

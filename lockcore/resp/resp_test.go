@@ -59,7 +59,7 @@ func TestAUnixSocketAnACLUserAndADatabaseWork(t *testing.T) {
 // private certificate authority would set it.
 func TestTLS(t *testing.T) {
 	if u := os.Getenv("LOCKTOP_TEST_TLS_URL"); u != "" {
-		if err := pair(t, u); err != nil {
+		if err := errors.Join(pair(t, u), hear(t, u)); err != nil {
 			t.Error(err)
 		}
 		return
@@ -70,6 +70,9 @@ func TestTLS(t *testing.T) {
 		"--tls-key-file", cert.KeyFile, "--tls-auth-clients", "no")
 	if err := pair(t, "rediss://"+port+"/0?skip_verify=true"); err != nil {
 		t.Errorf("without verification: %v", err)
+	}
+	if err := hear(t, "rediss://"+port+"/0"); !errors.Is(err, lockcore.ErrUnreachable) || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("who listens by a certificate that nobody vouches for gets %v", err)
 	}
 	if err := pair(t, "rediss://"+port+"/0"); !errors.Is(err, lockcore.ErrUnreachable) || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate that nobody vouches for is answered %v", err)

@@ -35,17 +35,24 @@ func (p redisPlace) Node() string { return p.Addr() }
 
 // Listen implements Listener.
 func (p redisPlace) Listen(ctx context.Context, patterns []string) Ear {
-	return redisEar{p.Subscribe(ctx, patterns...)}
+	return &redisEar{Subscription: p.Subscribe(ctx, patterns...)}
 }
 
-type redisEar struct{ *resp.Subscription }
+type redisEar struct {
+	*resp.Subscription
+	buf []resp.Heard
+}
 
-func (e redisEar) Hear(into []Heard) ([]Heard, error) {
-	h, err := e.Receive()
+func (e *redisEar) Hear(into []Heard) ([]Heard, error) {
+	heard, err := e.ReceiveMany(e.buf)
 	if err != nil {
 		return into, err
 	}
-	return append(into, Heard{Channel: h.Channel, Payload: h.Payload, Subscribed: h.Subscribed}), nil
+	e.buf = heard
+	for _, h := range heard {
+		into = append(into, Heard{Channel: h.Channel, Payload: h.Payload, Subscribed: h.Subscribed})
+	}
+	return into, nil
 }
 
-func (e redisEar) Ask(ctx context.Context) { e.Ping(ctx) }
+func (e *redisEar) Ask(ctx context.Context) { e.Ping(ctx) }
