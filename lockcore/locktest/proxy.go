@@ -127,11 +127,13 @@ func (p *Proxy) Sizes() (request, reply int) {
 	return p.request, p.repl
 }
 
-// CutAll ends all connections of clients. What was forwarded before still arrives.
+// CutAll ends all connections of clients. What was forwarded before still arrives, and what the proxy has read
+// and keeps for a moment, too.
 func (p *Proxy) CutAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.links {
+		c.ending = true
 		c.client.Close()
 	}
 }

@@ -161,6 +161,27 @@ func TestARequestIsOvertakenByOneOfAnotherConnection(t *testing.T) {
 	}
 }
 
+func TestNothingIsExecutedAfterTheProxyHasCutAndSettled(t *testing.T) {
+	srv := locktest.StartRedis(t)
+	p := locktest.StartProxy(t, srv.Addr)
+	ctx := context.Background()
+	p.Inject(locktest.Exactly(locktest.WireFault{Kind: locktest.Reorder}))
+	client := through(t, p)
+	answered := make(chan error)
+	go func() { answered <- client.Eval(ctx, count, []string{"n"}).Err() }()
+	for p.Injected()[locktest.Reorder] == 0 { // until it waits in the proxy for one to let pass
+	}
+	p.CutAll()
+	p.Settle()
+	settled := srv.CLI("GET", "n")
+	<-answered
+	for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); {
+		if got := srv.CLI("GET", "n"); got != settled {
+			t.Fatalf("the script ran %s times when the proxy had settled, and then %s", settled, got)
+		}
+	}
+}
+
 func TestWhatIsNotPlannedPassesUnharmed(t *testing.T) {
 	srv := locktest.StartRedis(t)
 	p := locktest.StartProxy(t, srv.Addr)
