@@ -59,13 +59,19 @@ func TestBrokenScriptsAreNoticedInTheStorm(t *testing.T) {
 					}
 				}
 			}
-			h := storm(overRESP(t, locktest.StartRedis(t).Addr), seed, 1500, func(t lockcore.Transport) lockcore.Transport { return broken{t, b} })
-			if len(h.wrong) == 0 {
-				t.Errorf("it went unnoticed: %s", h)
-			} else {
-				first, _, _ := strings.Cut(h.wrong[0], "\n")
-				t.Logf("%d complaints: %s", len(h.wrong), first)
+			// Some need a rare meeting of faults: in one storm in a hundred it does not come about.
+			s := overRESP(t, locktest.StartRedis(t).Addr)
+			for round := range uint64(10) {
+				h := storm(s, seed+round<<32, 1500, func(t lockcore.Transport) lockcore.Transport { return broken{t, b} })
+				if len(h.wrong) > 0 {
+					first, _, _ := strings.Cut(h.wrong[0], "\n")
+					t.Logf("%d complaints in storm %d: %s", len(h.wrong), round, first)
+					return
+				}
+				t.Logf("unnoticed in storm %d: %s", round, h)
+				s.do("FLUSHALL")
 			}
+			t.Error("it went unnoticed")
 		})
 	}
 }

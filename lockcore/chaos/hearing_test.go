@@ -111,6 +111,7 @@ type grant string
 const (
 	swallowed  grant = "its answer was lost, and it was given back"
 	notCleaned grant = "its answer was lost, and no request to give it back got through"
+	tellsEnd   grant = "its answer was lost, and its end was told"
 	// A late copy is refused if its request was given up, or is among the last eight that were granted or
 	// given up. Two kinds of copies get past that within the request's not-after time, and take the lock
 	// until it is ended by force or by its TTL:
@@ -134,6 +135,10 @@ func (p *past) unanswered(c call, held tenure) grant {
 		return heldForNobody
 	case givenUp >= 0:
 		return swallowed
+	case errors.Is(c.err, lockcore.ErrNotHeld) && held.ended <= c.to:
+		// It was ended by force before the second try, whose answer says so. Nothing was left to give back, so it
+		// does not matter whether the request to do so got through.
+		return tellsEnd
 	case denied >= 0 && denied+1 < held.begun:
 		return afterDenial
 	case errors.Is(c.err, lockcore.ErrUnknownOutcome) || errors.Is(c.err, lockcore.ErrLate):
