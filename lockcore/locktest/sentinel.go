@@ -23,13 +23,13 @@ type Sentinel struct {
 }
 
 // StartSentinel starts a master, a replica and three sentinels, which take a master for dead
-// after half a second, and waits until all know each other.
-func StartSentinel(t testing.TB) *Sentinel {
+// after half a second, and waits until all know each other. The arguments are added to both servers'.
+func StartSentinel(t testing.TB, args ...string) *Sentinel {
 	t.Helper()
 	s := &Sentinel{t: t}
-	replication := []string{"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}
-	master := StartRedis(t, replication...)
-	replica := StartRedis(t, append(replication, "--replicaof", "127.0.0.1 "+master.Port())...)
+	args = append([]string{"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, args...)
+	master := StartRedis(t, args...)
+	replica := StartRedis(t, append(args[:len(args):len(args)], "--replicaof", "127.0.0.1 "+master.Port())...)
 	s.Servers = []*Redis{master, replica}
 	for range 3 {
 		s.Sentinels = append(s.Sentinels, startGuard(t, master.Port(), 2, 500*time.Millisecond))
