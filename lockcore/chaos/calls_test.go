@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"locktop/lockcore"
 )
@@ -17,6 +18,7 @@ type call struct {
 	tag        string         // an argument that no other call has; empty where there is none
 	fence      lockcore.Fence // that the call was about, or was given
 	from, to   int            // moments of the lock's history, before the call and after it
+	begun, end time.Time
 	err        error
 	saw        string // the owner that the answer named, of inspect and of a denial
 }
@@ -32,6 +34,8 @@ const (
 	right   verdict = "right"
 	unknown verdict = "unknown outcome"
 	notSent verdict = "not sent"
+	// True when it was said, by a master that failed before its replica had heard of it.
+	lost verdict = "lost with its master"
 	// A no to what had been done, with more holds since than a ledger keeps: to a release that is repeated late,
 	// or to the very call that did it, whose first answer was lost and whose second try came after all those holds.
 	forgotten    verdict = "no longer remembered"

@@ -20,7 +20,6 @@ import (
 
 const (
 	workers = 8
-	locks   = 4
 	faulty  = 0.15 // of the requests
 	// long is a TTL that runs out in no test.
 	long = 10 * time.Hour
@@ -60,7 +59,7 @@ func storm(s *site, seed uint64, operations int, through func(lockcore.Transport
 	for i := range crew {
 		connection := s.connect(patience)
 		defer connection.Close()
-		var transport lockcore.Transport = noting{connection}
+		var transport lockcore.Transport = noting{Transport: connection}
 		if through != nil {
 			transport = through(transport)
 		}
@@ -84,7 +83,7 @@ func storm(s *site, seed uint64, operations int, through func(lockcore.Transport
 		w.c.Wait()
 	}
 	s.settle()
-	return hear(s, crew, store)
+	return hear(s, crew, store, nil)
 }
 
 // seedOf is a new seed for each run, or the one that LOCKTOP_TEST_SEED asks for again.
@@ -109,6 +108,8 @@ type worker struct {
 	dice   *rand.Rand
 	store  *guarded
 
+	returned func(call) // is told of each call; may be nil
+
 	calls    []call
 	mine     []call          // the acquires whose holds it has, as far as it knows
 	freed    []call          // those that it has released, or was told that it has not any more
@@ -123,11 +124,13 @@ type guarded struct {
 	rejected []call
 }
 
+// write is one under a hold; c is the acquire that got it.
 func (g *guarded) write(s *site, c call) {
+	c.from, c.begun = s.moment(c.key), time.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if c.fence < g.highest[c.key] {
-		c.to = s.moment(c.key)
+	if highest := g.highest[c.key]; c.fence < highest {
+		c.to, c.end, c.saw = s.moment(c.key), time.Now(), highest.String()
 		g.rejected = append(g.rejected, c)
 		return
 	}
@@ -160,7 +163,7 @@ func (w *worker) operate() {
 		}
 		return
 	}
-	key := fmt.Sprintf("lock:%d", w.dice.IntN(locks))
+	key := w.s.keys[w.dice.IntN(len(w.s.keys))]
 	switch throw := w.dice.IntN(100); {
 	case throw < 10 && len(w.freed) > 0: // a release that is repeated, of any age
 		w.release(w.freed[max(0, len(w.freed)-1-w.dice.IntN(3))])
@@ -185,10 +188,13 @@ func (w *worker) operate() {
 }
 
 func (w *worker) call(c call, do func(*call)) call {
-	c.from = w.s.moment(c.key)
+	c.from, c.begun = w.s.moment(c.key), time.Now()
 	do(&c)
-	c.to = w.s.moment(c.key)
+	c.to, c.end = w.s.moment(c.key), time.Now()
 	w.calls = append(w.calls, c)
+	if w.returned != nil {
+		w.returned(c)
+	}
 	return c
 }
 

@@ -21,20 +21,20 @@ type hearing struct {
 }
 
 func (h *hearing) String() string {
-	return fmt.Sprintf("%d calls: %d right, %d of unknown outcome (%.2f %%), %d not sent, %d no longer remembered (%d by their own second try); wrong yes: %d, wrong no: %d, wrong views: %d; "+
-		"%d late writes rejected by fence; holds of unanswered requests: %v",
-		h.calls, h.verdicts[right], h.verdicts[unknown], 100*float64(h.verdicts[unknown])/float64(max(h.calls, 1)), h.verdicts[notSent], h.verdicts[forgotten], h.verdicts[ownForgotten],
+	return fmt.Sprintf("%d calls: %d right, %d of unknown outcome (%.2f %%), %d not sent, %d lost with their master, %d no longer remembered (%d by their own second try); "+
+		"wrong yes: %d, wrong no: %d, wrong views: %d; %d late writes rejected by fence; holds of unanswered requests: %v",
+		h.calls, h.verdicts[right], h.verdicts[unknown], 100*float64(h.verdicts[unknown])/float64(max(h.calls, 1)), h.verdicts[notSent], h.verdicts[lost], h.verdicts[forgotten], h.verdicts[ownForgotten],
 		h.verdicts[wrongYes], h.verdicts[wrongNo], h.verdicts[wrongView], h.rejected, h.copies)
 }
 
-// hear asks of every answer whether it was true, and of every hold whether it was somebody's.
-func hear(s *site, crew []*worker, store *guarded) *hearing {
+// hear asks of every answer whether it was true, and of every hold whether it was somebody's. Where masters
+// failed, the aftermath says what that excuses; else it is nil.
+func hear(s *site, crew []*worker, store *guarded, after *aftermath) *hearing {
 	h := &hearing{verdicts: map[verdict]int{}, copies: map[grant]int{}, rejected: len(store.rejected)}
 	complain := func(format string, args ...any) { h.wrong = append(h.wrong, fmt.Sprintf(format, args...)) }
 	acquires, granted := map[string]call{}, map[string][]call{}
 	pasts := map[string]*past{}
-	for i := range locks {
-		key := fmt.Sprintf("lock:%d", i)
+	for _, key := range s.keys {
 		p, wrong := newPast(s.history(key))
 		for _, w := range wrong {
 			complain("%s: %s", key, w)
@@ -43,6 +43,9 @@ func hear(s *site, crew []*worker, store *guarded) *hearing {
 			complain("%s: the notes end with %q, and the lock is held by %q", key, last, s.holder(key))
 		}
 		pasts[key] = p
+	}
+	if after != nil {
+		after.place(pasts, crew, store)
 	}
 	for _, w := range crew {
 		for _, c := range w.calls {
@@ -55,6 +58,9 @@ func hear(s *site, crew []*worker, store *guarded) *hearing {
 		for _, c := range w.calls {
 			p := pasts[c.key]
 			v := p.judge(c)
+			if after != nil {
+				v = after.judge(p, c)
+			}
 			h.calls++
 			h.verdicts[v]++
 			if v.wrong() {
@@ -62,7 +68,7 @@ func hear(s *site, crew []*worker, store *guarded) *hearing {
 			}
 			if c.op == "acquire" {
 				acquires[c.owner] = c
-				if c.err == nil {
+				if c.err == nil && v != lost {
 					granted[c.key] = append(granted[c.key], c)
 				}
 			}
@@ -98,9 +104,12 @@ func hear(s *site, crew []*worker, store *guarded) *hearing {
 		}
 	}
 	for _, c := range store.rejected {
-		if !pasts[c.key].free(c.owner, c.from, c.to) {
+		if !pasts[c.key].free(c.owner, c.from, c.to) && (after == nil || !after.rejects(c)) {
 			complain("a write was rejected under a lock that its owner held all the time: %s", c)
 		}
+	}
+	if after != nil {
+		h.wrong = append(h.wrong, after.wrong(crew)...)
 	}
 	return h
 }

@@ -44,7 +44,14 @@ type site struct {
 	stride int
 	// direct is a connection past the proxies.
 	direct connection
+	// keys are the locks of the storm.
+	keys []string
+	// clocked tells that masters fail here, and notes with them: moments are told by the clock.
+	clocked bool
 }
+
+// fewLocks are the keys of the storm where it does not matter which.
+var fewLocks = []string{"lock:0", "lock:1", "lock:2", "lock:3"}
 
 // sites are the transports that everything here is done on.
 var sites = []struct {
@@ -138,7 +145,7 @@ func overRESP(t *testing.T, addr string) *site {
 	direct := connect("redis://"+addr+"/0?pool_size=16", time.Minute)
 	t.Cleanup(func() { direct.Close() })
 	return &site{
-		t: t, operations: 10_000, stride: 1, proxies: []*locktest.Proxy{p}, direct: direct,
+		t: t, operations: 10_000, stride: 1, keys: fewLocks, proxies: []*locktest.Proxy{p}, direct: direct,
 		connect: func(timeout time.Duration) connection { return connect(p.URL(), timeout) },
 	}
 }

@@ -20,36 +20,59 @@ import (
 // whoever sent them, however often and however late.
 type noting struct {
 	lockcore.Transport
+	tries *tries // where each try is told from each other one, and the servers log it; nil where not
 }
 
 // note runs a step and writes: its name, the lock's owner before and after, the TTL after in ms, whether it
-// answered with an error, and its arguments.
+// answered with an error, and its arguments. (The stream is a key of its own: where a slot is being moved, a
+// script runs only where all its keys are.)
 const note = `local function step()
 %s
 end
 local before = redis.call('GET', KEYS[1])
 local ok, reply = pcall(step)
 local failed = not ok or type(reply) == 'table' and reply.err
-redis.call('XADD', KEYS[2] .. ':notes', '*', 'n', table.concat({'%s', before or '', redis.call('GET', KEYS[1]) or '',
-  string.format('%%.0f', redis.call('PTTL', KEYS[1])), failed and 'failed' or 'done', table.concat(ARGV, ' ')}, '|'))
+local after, left = redis.pcall('GET', KEYS[1]), redis.pcall('PTTL', KEYS[1])
+if type(after) == 'table' then after, left = '', -2 end -- what is gone from a slot on its way cannot be asked for
+local note = table.concat({'%s', before or '', after or '',
+  string.format('%%.0f', left), failed and 'failed' or 'done', table.concat(ARGV, ' ')}, '|')
+local id = redis.call('XADD', KEYS[3], '*', 'n', note)
+%s
 if not ok and type(reply) ~= 'table' then return redis.error_reply(reply) end
 return reply`
 
-// noted are the scripts with their notes, by the SHA1 without.
+// noted are the scripts with their notes, by the SHA1 without, and whether they are logged.
 var noted sync.Map
 
+type noteOf struct {
+	sha1   string
+	logged bool
+}
+
 func (n noting) Eval(ctx context.Context, s *lockcore.Script, keys, args []string) (any, error) {
-	with, ok := noted.Load(s.SHA1)
-	if !ok {
-		source := fmt.Sprintf(note, s.Source, s.Name)
-		sum := sha1.Sum([]byte(source))
-		with, _ = noted.LoadOrStore(s.SHA1, &lockcore.Script{Name: s.Name, Source: source, SHA1: hex.EncodeToString(sum[:])})
+	which, log := noteOf{s.SHA1, n.tries != nil}, ""
+	if which.logged {
+		log = logNote
 	}
-	return n.Transport.Eval(ctx, with.(*lockcore.Script), keys, args)
+	with, ok := noted.Load(which)
+	if !ok {
+		source := fmt.Sprintf(note, s.Source, s.Name, log)
+		sum := sha1.Sum([]byte(source))
+		with, _ = noted.LoadOrStore(which, &lockcore.Script{Name: s.Name, Source: source, SHA1: hex.EncodeToString(sum[:])})
+	}
+	keys = append(slices.Clip(keys), notesOf(keys[0]))
+	if n.tries == nil {
+		return n.Transport.Eval(ctx, with.(*lockcore.Script), keys, args)
+	}
+	try := n.tries.begin()
+	got, err := n.Transport.Eval(ctx, with.(*lockcore.Script), keys, append(slices.Clip(args), try.name))
+	n.tries.end(try, err)
+	return got, err
 }
 
 // entry is one note.
 type entry struct {
+	id            string // in the stream
 	step          string
 	before, after string // owners; empty for nobody
 	ttl           int64  // ms left after it, -1 without, -2 where nobody holds it
@@ -66,8 +89,12 @@ func notesOf(key string) string {
 	return ledger + ":notes"
 }
 
-// moment is how many notes there are of a lock: a point in its history.
+// moment is how many notes there are of a lock: a point in its history. Where masters fail it is found out
+// afterwards, by the clock.
 func (s *site) moment(key string) int {
+	if s.clocked {
+		return 0
+	}
 	n, _ := s.do("XLEN", notesOf(key)).(int64)
 	return int(n)
 }
@@ -78,15 +105,23 @@ func (s *site) history(key string) []entry {
 	var all []entry
 	items, _ := s.do("XRANGE", notesOf(key), "-", "+").([]any)
 	for _, item := range items {
-		fields := item.([]any)[1].([]any)
-		parts := strings.SplitN(fields[1].(string), "|", 6)
-		ttl, err := strconv.ParseInt(parts[3], 10, 64)
-		if err != nil || len(parts) != 6 {
+		id, fields := item.([]any)[0].(string), item.([]any)[1].([]any)
+		e, ok := readNote(id, fields[1].(string))
+		if !ok {
 			s.t.Fatalf("a note reads %q", fields[1])
 		}
-		all = append(all, entry{parts[0], parts[1], parts[2], ttl, parts[4] == "failed", parts[5]})
+		all = append(all, e)
 	}
 	return all
+}
+
+func readNote(id, note string) (entry, bool) {
+	parts := strings.SplitN(note, "|", 6)
+	if len(parts) != 6 {
+		return entry{}, false
+	}
+	ttl, err := strconv.ParseInt(parts[3], 10, 64)
+	return entry{id, parts[0], parts[1], parts[2], ttl, parts[4] == "failed", parts[5]}, err == nil
 }
 
 // past answers questions about one lock's history. Moments count from 0, before the first note.
