@@ -175,9 +175,13 @@ func (c *Client) judge(op string, h *Hold, sent time.Time) error {
 
 func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
+// fenceDigits is how many digits the ledger gives a fence.
+const fenceDigits = 16
+
 func fenceArg(f Fence) string {
 	if f == 0 {
 		return ""
 	}
-	return f.String()
+	digits := f.String()
+	return "0000000000000000"[min(len(digits), fenceDigits):] + digits
 }

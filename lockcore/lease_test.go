@@ -75,7 +75,7 @@ func lease(t *testing.T, step func(ctx context.Context, name string, args []stri
 func TestALeaseIsRenewedAtAThirdOfItsTTLUntilItIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, a := lease(t, func(_ context.Context, name string, args []string) (any, error) {
-			if name != "acquire" && args[map[string]int{"extend": 2, "release": 1}[name]] != "7" {
+			if name != "acquire" && args[map[string]int{"extend": 2, "release": 1}[name]] != "0000000000000007" {
 				t.Errorf("%s is sent without the fence: %q", name, args)
 			}
 			return yes(name, args), nil

@@ -45,17 +45,17 @@ type Waiter struct {
 }
 
 type holdFields struct {
-	fence              Fence
-	acquired, deadline time.Time
-	owner              string
+	fence               Fence
+	acquired, deadline  time.Time
+	owner               string
+	ended               string // ms, 0 where unknown
+	how, op, by, reason string // "-" where there is none
 }
 
 var (
-	statePattern  = regexp.MustCompile(`(?s)^(\d+) \d+ \d+ (\S+ \d+ \S+ \S+ \S+) (.*)$`)
+	statePattern  = regexp.MustCompile(`(?s)^(\d+) \d+ \d+ (.*)$`)
 	countsPattern = regexp.MustCompile(`^(\d+) \d+$`)
-	holdPattern   = regexp.MustCompile(`(?s)^(\d+) (\d+) (\d+) (\S+) (.*)$`)
-	endPattern    = regexp.MustCompile(`^(\S+) (\d+) (\S+) (\S+) (\S+)$`)
-	pastPattern   = regexp.MustCompile(`(?s)^(\S+ \d+ \S+ \S+ \S+) (.*)$`)
+	holdPattern   = regexp.MustCompile(`(?s)^(\d+) (\d+) (\d+) (\d+) (\S+) (\S+) (\S+) (\S+) \S+ (.*)$`)
 	waiterPattern = regexp.MustCompile(`(?s)^(\d+) (\d+) (\d+) (.*)$`)
 	beyondPattern = regexp.MustCompile(`^(\d+) (\d+)$`)
 )
@@ -78,10 +78,10 @@ func parseLedger(fields map[string]string) *Ledger {
 	}
 	if m := statePattern.FindStringSubmatch(fields["s"]); m != nil {
 		l.HighestFence = Fence(number(m[1]))
-		if h, ok := parseHold(m[3]); ok {
-			l.present, l.presentLive = h, strings.HasPrefix(m[2], "- ")
+		if h, ok := parseHold(m[2]); ok {
+			l.present, l.presentLive = h, h.how == "-"
 			if !l.presentLive {
-				l.addPast(h, m[2])
+				l.Holds = append(l.Holds, h.past())
 			}
 		}
 	}
@@ -93,10 +93,8 @@ func parseLedger(fields map[string]string) *Ledger {
 				})
 			}
 		} else if len(name) == 2 && name[0] == 'p' {
-			if m := pastPattern.FindStringSubmatch(value); m != nil {
-				if h, ok := parseHold(m[2]); ok {
-					l.addPast(h, m[1])
-				}
+			if h, ok := parseHold(value); ok {
+				l.Holds = append(l.Holds, h.past())
 			}
 		}
 	}
@@ -114,11 +112,12 @@ func (l *Ledger) endUnseen(owner string, now time.Time) {
 	if l == nil || !l.presentLive || l.present.owner == owner {
 		return
 	}
-	if h := l.present; !h.deadline.IsZero() && !now.Before(h.deadline) {
-		l.addPast(h, "expired "+strconv.FormatInt(h.deadline.UnixMilli(), 10)+" - - -")
-	} else {
-		l.addPast(h, "deleted 0 - - -")
+	h := l.present
+	h.how, h.ended = "deleted", "0"
+	if !h.deadline.IsZero() && !now.Before(h.deadline) {
+		h.how, h.ended = "expired", strconv.FormatInt(h.deadline.UnixMilli(), 10)
 	}
+	l.Holds = append(l.Holds, h.past())
 	l.sortHolds()
 }
 
@@ -128,14 +127,11 @@ func (l *Ledger) sortHolds() {
 	})
 }
 
-func (l *Ledger) addPast(h holdFields, end string) {
-	m := endPattern.FindStringSubmatch(end)
-	if m == nil {
-		return
-	}
+// past is a hold that has ended.
+func (h holdFields) past() Past {
 	p := Past{Owner: h.owner, Fence: h.fence, Acquired: h.acquired, Deadline: h.deadline}
-	p.end(m[1], m[2], m[3], m[4], m[5])
-	l.Holds = append(l.Holds, p)
+	p.end(h.how, h.ended, h.op, h.by, h.reason)
+	return p
 }
 
 // speaksOf tells whether the recorded hold is the one that was found in Redis: the same
@@ -158,7 +154,10 @@ func parseHold(h string) (holdFields, bool) {
 	if m == nil {
 		return holdFields{}, false
 	}
-	return holdFields{fence: Fence(number(m[1])), acquired: millis(m[2]), deadline: millis(m[3]), owner: m[5]}, true
+	return holdFields{
+		fence: Fence(number(m[1])), acquired: millis(m[2]), deadline: millis(m[3]), owner: m[9],
+		ended: m[4], how: m[5], op: m[6], by: m[7], reason: m[8],
+	}, true
 }
 
 // number reads digits; what is no whole number below 2^53 counts as 0.

@@ -78,7 +78,7 @@ func (c *Client) Release(ctx context.Context, key, owner string, o *ReleaseOptio
 		return nil, err
 	}
 	if r.yes() {
-		return &Release{Fence: r.fence(1), Held: r.ttl(2)}, nil
+		return &Release{Fence: r.fence(1), Held: r.since(2)}, nil
 	}
 	nothing := r.notHeld("release", key, owner)
 	if p := nothing.Past; p != nil && p.How == HowReleased {

@@ -66,6 +66,15 @@ func (r reply) ttl(i int) time.Duration {
 	return time.Duration(r.number(i)) * time.Millisecond
 }
 
+// since reads a time of the server's clock and gives how long ago that was; -1 where it is unknown.
+func (r reply) since(i int) time.Duration {
+	t := r.number(i)
+	if t == 0 {
+		return -1
+	}
+	return time.Duration(max(r.now()-t, 0)) * time.Millisecond
+}
+
 // holder reads items 1 to 3 of a no.
 func (r reply) holder() Holder {
 	return Holder{Owner: r.text(1), TTL: r.ttl(2), Fence: r.fence(3)}

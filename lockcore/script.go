@@ -37,7 +37,8 @@ func Scripts() []*Script {
 }
 
 // include is a line of a step that stands for another file: "--@ ledger" for scripts/ledger.lua, with what that file
-// includes. What only few calls need is included where they need it, since a function costs time whenever it is made.
+// includes. What only few calls need is included where they need it, since a function costs time whenever it is made;
+// what all calls need comes as plain statements.
 var include = regexp.MustCompile(`(?m)^ *--@ (\w+)\n`)
 
 func newScript(name string) *Script {

@@ -233,8 +233,8 @@ func (s snapshot) recorded() recorded {
 	if len(items) < 13 {
 		return recorded{}
 	}
-	deadline, _ := strconv.ParseInt(items[10], 10, 64)
-	return recorded{fenceOf(items[0]), fenceOf(items[8]), items[3], deadline, items[12]}
+	deadline, _ := strconv.ParseInt(items[5], 10, 64)
+	return recorded{fenceOf(items[0]), fenceOf(items[3]), items[7], deadline, items[12]}
 }
 
 // seen is the fence that an operator who looks at the lock is shown: lockcore's Ledger.speaksOf. 0 is none.

@@ -77,7 +77,7 @@ var acquireRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "if holder == owner and (request == '-' or request == req) then", Put: "if false then"},
+			{Script: "acquire", Take: "if holder == owner and (request == '-' or request == match(s, '^%S+', 101)) then", Put: "if false then"},
 		},
 	},
 	{
@@ -190,7 +190,7 @@ var acquireRules = []Rule{
 			c.isDenied("lock:a", "other", "")
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "        if no_yes then return redis.error_reply(no_yes) end\n", Put: ""},
+			{Script: "acquire", Take: "      if no_yes then return redis.error_reply(no_yes) end\n", Put: ""},
 			{Script: "extend", Take: "  if refused then return redis.error_reply(refused) end\n", Put: ""},
 		},
 	},
@@ -226,7 +226,7 @@ var acquireRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "  local renewed = redis.pcall('PEXPIREAT', ledger, expires)\n", Put: "  local renewed = nil\n"},
+			{Script: "acquire", Take: "  local renewed = redis.pcall('PEXPIREAT', ledger, format('%.0f', keep_until))\n", Put: "  local renewed = nil\n"},
 			{Script: "acquire", Take: "    redis.pcall('PEXPIRE', ledger, digits(math.max(pttl, 0) + DAY_MS))\n", Put: ""},
 		},
 	},

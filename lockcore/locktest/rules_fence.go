@@ -47,16 +47,16 @@ var fenceRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "math.max(highest + 1, now_us)", Put: "now_us"},
-			{Script: "acquire", Take: "digits(next_fence(highest))", Put: "tostring(next_fence(highest))"},
-			{Script: "acquire", Take: "fields[2] = fence .. ' '", Put: "fields[2] = '0 '"},
+			{Script: "acquire", Take: "if clock + 0 <= highest + 0 then", Put: "if false then"},
+			{Script: "acquire", Take: "fence = format('%016.0f', highest + 1)", Put: "fence = tostring(highest + 1)"},
+			{Script: "acquire", Take: "local state = fence .. ' '", Put: "local state = '0000000000000000 '"},
 		},
 	},
 	{
 		Name: "a fence that would leave the whole numbers is refused, and no lock is taken",
 		Check: func(t T, s *Server) {
 			c := on(t, s.Transport)
-			for _, highest := range []string{"9007199254740991", "1.79e+15", "inf", "0x10", "-1", "99999999999999999999"} {
+			for _, highest := range []string{"9007199254740991", "1.79e+15", "inf", "0x10", "-1", "99999999999999999999", "1.7954208000e+15"} {
 				s.Do("HSET", "locktop:{lock:a}", "s", endedState(highest))
 				if _, err := c.Acquire(c.ctx, "lock:a", "me", ttl, nil); !errors.Is(err, lockcore.ErrLedger) {
 					t.Errorf("with %s as the highest fence acquire answers %v", highest, err)
@@ -68,7 +68,7 @@ var fenceRules = []Rule{
 		},
 		Mutations: []Mutation{
 			{Script: "acquire", Take: " or tonumber(highest) >= FENCE_LIMIT then", Put: " then"},
-			{Script: "acquire", Take: "match(s, '^(%d+) (%d+)", Put: "match(s, '^(%S+) (%d+)"},
+			{Script: "acquire", Take: "match(s, '^(%d+) ([0-7])", Put: "match(s, '^(%S+) ([0-7])"},
 		},
 	},
 	{
@@ -96,4 +96,6 @@ var fenceRules = []Rule{
 }
 
 // endedState is a ledger's state with this highest fence, after a hold that has ended.
-func endedState(highest string) string { return highest + " 1 0 released 1 - - - 1 1 1 - before" }
+func endedState(highest string) string {
+	return highest + " 1 0000000000000 0000000000000001 0000000000001 0000000000001 0000000000001 released - - - - before"
+}

@@ -100,7 +100,7 @@ var forceRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "force_release", Take: "digits(next_fence(highest)) .. ' '", Put: "highest .. ' '"},
+			{Script: "force_release", Take: "  fields[#fields + 1] = fence .. ' '", Put: "  fields[#fields + 1] = highest .. ' '"},
 			{Script: "force_release", Take: "  failed = write(fields)\n", Put: ""},
 		},
 	},

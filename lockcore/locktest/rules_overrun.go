@@ -29,7 +29,7 @@ func ledgerOf(key string) string { name, _ := lockcore.LedgerKey(key); return na
 func withDeadline(state string, deadline time.Time) string {
 	var items [13]string
 	fmt.Sscan(state, &items[0], &items[1], &items[2], &items[3], &items[4], &items[5], &items[6], &items[7], &items[8], &items[9], &items[10], &items[11], &items[12])
-	items[10] = fmt.Sprint(deadline.UnixMilli())
+	items[5] = fmt.Sprintf("%013d", deadline.UnixMilli())
 	text := items[0]
 	for _, i := range items[1:] {
 		text += " " + i

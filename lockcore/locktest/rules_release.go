@@ -53,8 +53,8 @@ var releaseRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "release", Take: "(fence == '' or recorded and hold_fence == fence)", Put: "true"},
-			{Script: "extend", Take: "or fence ~= '' and (not recorded or hold_fence ~= fence) then", Put: "then"},
+			{Script: "release", Take: "(fence == '' or recorded and fence == sub(s, 34, 49))", Put: "true"},
+			{Script: "extend", Take: "or fence ~= '' and (not recorded or fence ~= sub(s, 34, 49)) then", Put: "then"},
 		},
 	},
 	{
@@ -96,9 +96,9 @@ var releaseRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "release", Take: "redis.pcall('HSET', ledger, 's', head .. ' released ' .. now .. ' - - - ' .. hold)\n", Put: ""},
-			{Script: "acquire", Take: "fields[3], fields[4] = 'p' .. count % HOLDS_KEPT, ended(last)", Put: "fields[3], fields[4] = 'z', ''"},
-			{Script: "acquire", Take: "count % HOLDS_KEPT", Put: "count % 4"},
+			{Script: "release", Take: "redis.pcall('HSET', ledger, 's', sub(s, 1, 78) .. now .. ' released' .. sub(s, 94))\n", Put: ""},
+			{Script: "acquire", Take: "ring, archived}", Put: "'z', ''}"},
+			{Script: "acquire", Take: "'12345670'", Put: "'12301230'"},
 		},
 	},
 	{

@@ -35,8 +35,8 @@ var requestRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "(request == '-' or request == req)", Put: "false"},
-			{Script: "acquire", Take: "(request == '-' or request == req)", Put: "true"},
+			{Script: "acquire", Take: "(request == '-' or request == match(s, '^%S+', 101))", Put: "false"},
+			{Script: "acquire", Take: "(request == '-' or request == match(s, '^%S+', 101))", Put: "true"},
 		},
 	},
 	{
@@ -64,8 +64,8 @@ var requestRules = []Rule{
 		},
 		Mutations: []Mutation{
 			{Script: "acquire", Take: "    refused = 'ended'\n", Put: ""},
-			{Script: "acquire", Take: "'r', kept_requests(request, r)", Put: "'r', ' ' .. request"},
-			{Script: "acquire", Take: "'r', kept_requests(request, r)", Put: "'z', ''"},
+			{Script: "acquire", Take: "'r', requests", Put: "'r', ' ' .. request", All: true},
+			{Script: "acquire", Take: "'r', requests", Put: "'z', ''", All: true},
 		},
 	},
 	{
@@ -83,7 +83,7 @@ var requestRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "if now_ms > tonumber(ARGV[8]) then", Put: "if false then"},
+			{Script: "acquire", Take: "if now_ms > ARGV[8] + 0 then", Put: "if false then"},
 		},
 	},
 	{
@@ -122,8 +122,8 @@ var requestRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "release", Take: "    redis.call('HSET', ledger, 'r', kept_requests(request, r))\n", Put: ""},
-			{Script: "release", Take: "(request == '' or recorded and req == request)", Put: "true"},
+			{Script: "release", Take: "    redis.call('HSET', ledger, 'r', requests)\n", Put: ""},
+			{Script: "release", Take: "(request == '' or recorded and request == match(s, '^%S+', 101))", Put: "true"},
 			{Script: "release", Take: "if redis.call('PTTL', ledger) < 0 then", Put: "if false then"},
 		},
 	},
@@ -140,7 +140,7 @@ var requestRules = []Rule{
 			c.acquires("lock:a", "me")
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "(request == '-' or request == req)", Put: "false"},
+			{Script: "acquire", Take: "(request == '-' or request == match(s, '^%S+', 101))", Put: "false"},
 		},
 	},
 	{
@@ -205,7 +205,7 @@ var requestRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "release", Take: "    redis.call('HSET', ledger, 'r', kept_requests(request, r))\n", Put: ""},
+			{Script: "release", Take: "    redis.call('HSET', ledger, 'r', requests)\n", Put: ""},
 		},
 	},
 }

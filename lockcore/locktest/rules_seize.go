@@ -55,8 +55,8 @@ var seizeRules = []Rule{
 			{Script: "seize", Take: "local meant = holder == ARGV[1]\n", Put: "local meant = holder and true\n"},
 			{Script: "seize", Take: "meant = recorded and hold_fence == ARGV[2]", Put: "meant = true"},
 			{Script: "seize", Take: "if not meant then return", Put: "if not holder then return"},
-			{Script: "seize", Take: "archive(fields, 'seized '", Put: "archive(fields, 'expired '"},
-			{Script: "seize", Take: "local fence = digits(next_fence(highest))", Put: "local fence = digits(highest)"},
+			{Script: "seize", Take: "archive(fields, ended_as('seized')", Put: "archive(fields, ended_as('expired')"},
+			{Script: "seize", Take: "local fence = clock\n", Put: "local fence = highest\n"},
 		},
 	},
 	{
@@ -111,7 +111,7 @@ var seizeRules = []Rule{
 		},
 		Mutations: []Mutation{
 			{Script: "seize", Take: "math.abs(ends - seen) <= SEEN_TOLERANCE_MS\n", Put: "true\n"},
-			{Script: "seize", Take: "if last and not recorded then archive(fields, ended(last)) end\n", Put: ""},
+			{Script: "seize", Take: "  archive(fields, past)\n", Put: ""},
 		},
 	},
 	{

@@ -45,9 +45,9 @@ var undoRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "undo", Take: "'NX', 'PXAT', deadline)", Put: "'NX', 'PX', '60000')"},
-			{Script: "undo", Take: "head .. ' - 0 - - - ' .. hold", Put: "s"},
-			{Script: "undo", Take: "== ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. fence and holder", Put: "== '' and holder"},
+			{Script: "undo", Take: "'NX', 'PXAT', digits(tonumber(last.deadline)))", Put: "'NX', 'PX', '60000')"},
+			{Script: "undo", Take: "sub(s, 1, 78) .. LASTS .. last.request .. ' ' .. last.owner", Put: "s"},
+			{Script: "undo", Take: "== ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. last.fence and holder", Put: "== '' and holder"},
 		},
 	},
 	{
@@ -69,7 +69,7 @@ var undoRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "undo", Take: "if how == 'forced:t' then return refuse('told') end\nif how ~= 'forced' then return refuse('unknown') end\n", Put: ""},
+			{Script: "undo", Take: "if last.how ~= 'forced' then return refuse('unknown') end\nif last.flags == 't' then return refuse('told') end\n", Put: ""},
 			{Script: "extend", Take: "past.flags = 't'", Put: "past.flags = ''"},
 			{Script: "release", Take: "past.flags = 't'", Put: "past.flags = ''"},
 		},
@@ -93,7 +93,7 @@ var undoRules = []Rule{
 			c.cannotUndo("seizure", "unknown") // a seizure issues a fence by itself
 		},
 		Mutations: []Mutation{
-			{Script: "undo", Take: "if op ~= ARGV[1] then return refuse('unknown') end\n", Put: ""},
+			{Script: "undo", Take: "if last.op ~= ARGV[1] then return refuse('unknown') end\n", Put: ""},
 		},
 	},
 	{
@@ -114,7 +114,7 @@ var undoRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "undo", Take: "' forced:t '", Put: "' forced '"},
+			{Script: "undo", Take: "sub(s, 1, 33), 't'", Put: "sub(s, 1, 33), ''"},
 		},
 	},
 	{
@@ -149,7 +149,7 @@ var undoRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "undo", Take: "  given = redis.pcall('SET', lock, owner, 'NX')\n", Put: "  given = redis.pcall('SET', lock, owner, 'NX', 'PX', '1000')\n"},
+			{Script: "undo", Take: "  given = redis.pcall('SET', lock, last.owner, 'NX')\n", Put: "  given = redis.pcall('SET', lock, last.owner, 'NX', 'PX', '1000')\n"},
 		},
 	},
 }

@@ -8,19 +8,17 @@ local lock, ledger = KEYS[1], KEYS[2]
 local owner, ttl, fence = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 --@ ledger
+--@ digits
+--@ speaks
 
 local holder = redis.call('GET', lock)
-local left, s, recorded, head, hold_fence, acquired, request
+local left, s, recorded
 if holder == owner then
   left = redis.call('PTTL', lock)
   s = redis.pcall('HGET', ledger, 's')
-  if type(s) == 'string' then
-    local how, deadline, o, _
-    head, how, _, hold_fence, acquired, deadline, request, o = taken_apart(s)
-    recorded = how and speaks(how, o, tonumber(deadline), holder, left)
-  end
+  recorded = type(s) == 'string' and speaks(s, holder, left)
 end
-if holder ~= owner or fence ~= '' and (not recorded or hold_fence ~= fence) then
+if holder ~= owner or fence ~= '' and (not recorded or fence ~= sub(s, 34, 49)) then
   --@ past
   return no('gone', holder, owner, fence, '', ARGV[4], true)
 end
@@ -33,13 +31,12 @@ else
   local deadline = digits(now_ms + ttl)
   if recorded then
     -- The ledger first: if it cannot follow, the key keeps the deadline that it speaks of.
-    local highest, count, expires = match(head, '^(%d+) (%d+) (%d+)$')
+    local expires = sub(s, 20, 32)
     local renew = tonumber(expires) < now_ms + ttl + DAY_MS / 2
-    if renew then expires = digits(now_ms + ttl + DAY_MS) end
-    local wrote = redis.pcall('HSET', ledger, 's', highest .. ' ' .. count .. ' ' .. expires .. ' - 0 - - - '
-      .. hold_fence .. ' ' .. acquired .. ' ' .. deadline .. ' ' .. request .. ' ' .. owner)
+    if renew then expires = format('%013.0f', now_ms + ttl + DAY_MS) end
+    local wrote = redis.pcall('HSET', ledger, 's', sub(s, 1, 19) .. expires .. sub(s, 33, 64) .. format('%013.0f', deadline) .. sub(s, 78))
     if type(wrote) == 'table' and wrote.err then return redis.error_reply('LEDGER ' .. wrote.err) end
-    if renew then redis.pcall('PEXPIREAT', ledger, expires) end
+    if renew then redis.pcall('PEXPIREAT', ledger, digits(now_ms + ttl + DAY_MS)) end
   end
   local lengthened = redis.pcall('PEXPIREAT', lock, deadline)
   if type(lengthened) == 'table' and lengthened.err then
@@ -48,4 +45,4 @@ else
   end
   left = ttl
 end
-return now .. ' ' .. (recorded and hold_fence or '0') .. ' ' .. digits(left)
+return now .. ' ' .. (recorded and sub(s, 34, 49) or '0') .. ' ' .. digits(left)

@@ -9,7 +9,9 @@
 local lock, ledger = KEYS[1], KEYS[2]
 
 --@ ledger
---@ issue
+--@ limits
+--@ digits
+--@ speaks
 --@ past
 --@ expected
 
@@ -27,14 +29,19 @@ redis.call('DEL', lock)
 local failed = unreadable
 if not failed then
   local fields = {}
-  if last and not recorded then archive(fields, ended(last)) end
+  if last and not recorded then
+    --@ ended
+    archive(fields, past)
+  end
   outlive(now_ms, now_ms)
   -- The highest fence rises, so that the fence of the hold that ends here is never the newest again.
+  --@ issue
   fields[#fields + 1] = 's'
-  fields[#fields + 1] = digits(next_fence(highest)) .. ' ' .. count .. ' ' .. expires
-    .. ' forced ' .. now .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. hold
+  fields[#fields + 1] = fence .. ' ' .. slot .. ' ' .. expires .. ' ' .. ended_as('forced')
+  local request, requests = ARGV[4]
+  --@ requests
   fields[#fields + 1] = 'r'
-  fields[#fields + 1] = kept_requests(ARGV[4], r)
+  fields[#fields + 1] = requests
   failed = write(fields)
 end
 return now .. ' ' .. hold_fence .. ' ' .. digits(left) .. ' ' .. held .. ' 0 ' .. (failed or '')

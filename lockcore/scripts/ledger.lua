@@ -1,14 +1,13 @@
 -- What every step knows of the ledger. Each step's file begins by including this text.
 --
 -- The ledger is a hash beside the lock, in the same cluster slot (KEYS[2]):
---   s       the state: "highest count expires how ended operation by reason fence acquired
---           deadline request owner"
+--   s       the state: "highest slot expires fence acquired deadline ended how operation by reason
+--           request owner"
 --             highest   the highest fence ever issued for the lock
---             count     how many holds were archived; names the next ring field
+--             slot      the ring field that the next archived hold goes to, 0 to 7
 --             expires   when the ledger itself does
---             how…      how the last hold ended; how is "-" while it lasts
---             fence…    that hold
---   p0..p7  the last ended holds: the part of s from how on
+--             fence…    the last hold; how is "-" while it lasts
+--   p0..p7  the last ended holds: the part of s from fence on
 --   r       the last requests that were granted or given up, and operations that ended a hold, newest first: " a b c "
 --   d       denials since the ledger began, and waiters listed: "18 3"
 --   o l     overruns and overlaps since the ledger began
@@ -21,36 +20,24 @@
 -- digits: a Lua double turned into text by itself reads 1.79e+15. "-" is an item that is
 -- not there, 0 an unknown time or fence. The owner comes last, since it may hold any byte;
 -- the other items come percent-encoded from the caller and so hold no space.
+-- In s and p0..p7 a fence has 16 digits and a time 13, with zeros in front where it needs fewer, so
+-- that these items have their places and are cut out rather than searched for: in s
+--   highest 1-16, slot 18, expires 20-32, fence 34-49, acquired 51-63, deadline 65-77, ended 79-91,
+--   how from 93; request from 101 while the hold lasts.
 --
--- A step answers "yes" with one string, and "no" with a list whose first item says why. What most
--- calls need comes first in each file; functions for the rest are made only when they are needed.
+-- A step answers "yes" with one string, and "no" with a list whose first item says why.
+--
+-- The server runs one script at a time, so their time is everybody's. Most of it goes into texts that are made, by
+-- the byte, and into functions: what most calls need comes first in each file and needs few of both; the rest
+-- is included where it is needed.
 
 local DAY_MS = 86400000
-local DEADLINE_TOLERANCE_MS = 5
-local match, format = string.match, string.format
-
-local function digits(n)
-  return format('%.0f', n)
-end
+local UNKNOWN = '0000000000000' -- a time
+local LASTS = '0000000000000 - - - - ' -- from ended to reason, of a hold that has not ended
+local match, find, sub, byte, format = string.match, string.find, string.sub, string.byte, string.format
 
 local time = redis.call('TIME')
-local now_us = time[1] * 1000000 + time[2]
-local now_ms = math.floor(now_us / 1000)
-local now = digits(now_ms)
-
--- taken_apart splits a state: head, how, hold, fence, acquired, deadline, request, owner.
-local function taken_apart(s)
-  return match(s, '^(%d+ %d+ %d+) (%S+) %d+ %S+ %S+ %S+ ((%d+) (%d+) (%d+) (%S+) (.*))$')
-end
-
--- speaks tells whether a recorded hold is the one that is in Redis: not ended, the same owner,
--- and deadlines that agree. Else somebody who keeps no ledger took the lock.
-local function speaks(how, recorded_owner, deadline, holder, pttl)
-  if how ~= '-' or recorded_owner ~= holder then return false end
-  local ends = pttl < 0 and 0 or now_ms + pttl
-  if math.abs(deadline - ends) <= DEADLINE_TOLERANCE_MS then return true end
-  if pttl < 0 or deadline < ends then return false end
-  -- The clock goes on between TIME and PTTL, and far where the server was not given a processor in between.
-  local later = redis.call('TIME')
-  return deadline <= math.floor((later[1] * 1000000 + later[2]) / 1000) + pttl + DEADLINE_TOLERANCE_MS
-end
+local clock = time[1] .. time[2] -- in us, as a fence
+if #clock < 16 then clock = format('%010.0f%06.0f', time[1], time[2]) end
+local now = sub(clock, 1, 13)
+local now_ms = tonumber(now)

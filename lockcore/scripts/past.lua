@@ -1,28 +1,32 @@
--- What the ledger remembers of holds that are over: for answers that say what became of one.
+-- What the ledger remembers of holds that are over: for answers that say what became of one. Needs digits and speaks.
 
--- remembered lists the recorded holds: field, head (of the state only), how, flags, at, op, by, reason,
--- hold, fence, acquired, deadline, request, owner.
+-- apart takes a hold's record apart: fence, acquired, deadline, at, how, flags, op, by, reason, request, owner.
+-- It gives nil where it is none.
+local function apart(text)
+  local e = {}
+  e.fence, e.acquired, e.deadline, e.at, e.how, e.op, e.by, e.reason, e.request, e.owner =
+    match(text, '^(%d+) (%d+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$')
+  if not e.owner then return nil end
+  if e.how == '-' then -- no end is on record
+    e.how = 'deleted'
+    if e.deadline ~= UNKNOWN and now_ms >= tonumber(e.deadline) then e.how, e.at = 'expired', e.deadline end
+  end
+  e.how, e.flags = match(e.how, '^(%a+):?(%a*)$')
+  return e.how and e
+end
+
+-- remembered lists the recorded holds, each with its field and, of the state, the head before it.
 local function remembered()
   local got = redis.pcall('HMGET', ledger, 's', 'p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7')
   if got.err then return {} end
   local holds = {}
   for i = 1, 9 do
-    local text, head = got[i], nil
-    if text and i == 1 then head, text = match(text, '^(%d+ %d+ %d+) (.*)$') end
-    if text then
-      local e = {field = i == 1 and 's' or 'p' .. (i - 2), head = head}
-      e.how, e.at, e.op, e.by, e.reason, e.hold = match(text, '^(%S+) (%d+) (%S+) (%S+) (%S+) (.*)$')
-      if e.how then
-        e.fence, e.acquired, e.deadline, e.request, e.owner = match(e.hold, '^(%d+) (%d+) (%d+) (%S+) (.*)$')
-      end
-      if e.how and e.fence then
-        if e.how == '-' then -- no end is on record
-          e.how, e.at = 'deleted', '0'
-          if e.deadline ~= '0' and now_ms >= tonumber(e.deadline) then e.how, e.at = 'expired', e.deadline end
-        end
-        e.how, e.flags = match(e.how, '^(%a+):?(%a*)$')
-        holds[#holds + 1] = e
-      end
+    local text, head = got[i], ''
+    if text and i == 1 then head, text = sub(text, 1, 33), sub(text, 34) end
+    local e = text and apart(text)
+    if e then
+      e.field, e.head = i == 1 and 's' or 'p' .. (i - 2), head
+      holds[#holds + 1] = e
     end
   end
   return holds
@@ -32,7 +36,7 @@ end
 local function newest(holds, owner, fence, op, request)
   local found, best = nil, -1
   for _, e in ipairs(holds) do
-    if e.how and (owner == '' or e.owner == owner) and (fence == '' or e.fence == fence)
+    if (owner == '' or e.owner == owner) and (fence == '' or e.fence == fence)
         and (op == '' or e.op == op) and (request == '' or e.request == request) and tonumber(e.fence) > best then
       found, best = e, tonumber(e.fence)
     end
@@ -47,14 +51,14 @@ end
 
 -- as_text is a remembered hold as its field has it.
 local function as_text(e)
-  local text = flagged(e) .. ' ' .. e.at .. ' ' .. e.op .. ' ' .. e.by .. ' ' .. e.reason .. ' ' .. e.hold
-  return e.head and e.head .. ' ' .. text or text
+  return e.head .. e.fence .. ' ' .. e.acquired .. ' ' .. e.deadline .. ' ' .. e.at .. ' ' .. flagged(e) .. ' ' .. e.op
+    .. ' ' .. e.by .. ' ' .. e.reason .. ' ' .. e.request .. ' ' .. e.owner
 end
 
 -- note_overrun counts a hold whose owner was at work after its deadline, as a call of its own that was
 -- sent after it proves; once for each fence. Somebody else who got in meanwhile makes it an overlap.
 local function note_overrun(holds, past, holder, holder_recorded, sent)
-  if past.how ~= 'expired' or past.flags ~= '' or sent == '' or past.deadline == '0' then return end
+  if past.how ~= 'expired' or past.flags ~= '' or sent == '' or past.deadline == UNKNOWN then return end
   local late = tonumber(sent) - tonumber(past.deadline)
   if late <= 0 then return end
   local overlap = holder and holder ~= past.owner and not holder_recorded
@@ -77,10 +81,7 @@ local function refusal(why, holder)
   if holder then
     pttl = redis.call('PTTL', lock)
     local s = redis.pcall('HGET', ledger, 's')
-    if type(s) == 'string' then
-      local _, how, _, f, _, deadline, _, o = taken_apart(s)
-      if how and speaks(how, o, tonumber(deadline), holder, pttl) then holder_fence, recorded = f, true end
-    end
+    if type(s) == 'string' and speaks(s, holder, pttl) then holder_fence, recorded = sub(s, 34, 49), true end
   end
   return {why, holder or '', digits(pttl), holder_fence, now}, recorded
 end

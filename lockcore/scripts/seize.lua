@@ -11,7 +11,9 @@
 local lock, ledger = KEYS[1], KEYS[2]
 
 --@ ledger
---@ issue
+--@ limits
+--@ digits
+--@ speaks
 --@ past
 --@ expected
 
@@ -20,7 +22,7 @@ local holds = remembered()
 local mine = newest(holds, ARGV[7], '', '', ARGV[4])
 if mine then
   local pttl = holder == ARGV[7] and redis.call('PTTL', lock)
-  if mine.field == 's' and pttl and speaks(match(last, '^%S+'), mine.owner, tonumber(mine.deadline), holder, pttl) then
+  if mine.field == 's' and pttl and speaks(s, holder, pttl) then
     local old = newest(holds, '', '', ARGV[4], '')
     --@ no_yes
     local refused = refused_write()
@@ -35,16 +37,21 @@ if unreadable then return redis.error_reply('LEDGER ' .. unreadable) end
 
 local ttl = tonumber(ARGV[8])
 local deadline = digits(now_ms + ttl)
-local fence = digits(next_fence(highest))
+--@ issue
 local fields = {}
-if last and not recorded then archive(fields, ended(last)) end
-archive(fields, 'seized ' .. now .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. hold)
+if last and not recorded then
+  --@ ended
+  archive(fields, past)
+end
+archive(fields, ended_as('seized'))
 outlive(now_ms + ttl + DAY_MS / 2, now_ms + ttl)
 fields[#fields + 1] = 's'
-fields[#fields + 1] = fence .. ' ' .. count .. ' ' .. expires .. ' - 0 - - - '
-  .. fence .. ' ' .. now .. ' ' .. deadline .. ' ' .. ARGV[4] .. ' ' .. ARGV[7]
+fields[#fields + 1] = fence .. ' ' .. slot .. ' ' .. expires .. ' ' .. fence .. ' ' .. now .. ' ' .. format('%013.0f', now_ms + ttl)
+  .. ' ' .. LASTS .. ARGV[4] .. ' ' .. ARGV[7]
+local request, r, requests = ARGV[4], redis.call('HGET', ledger, 'r')
+--@ requests
 fields[#fields + 1] = 'r'
-fields[#fields + 1] = kept_requests(ARGV[4], redis.call('HGET', ledger, 'r'))
+fields[#fields + 1] = requests
 
 -- The ledger first: where it cannot be written, nobody's hold has been touched.
 local failed = write(fields)

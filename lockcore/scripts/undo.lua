@@ -9,15 +9,13 @@
 local lock, ledger = KEYS[1], KEYS[2]
 
 --@ ledger
+--@ digits
+--@ speaks
 --@ past
 
 local holder = redis.call('GET', lock)
 local s = redis.call('HGET', ledger, 's')
-local head, how, at, op, by, reason, hold, fence, deadline, owner
-if s then
-  head, how, at, op, by, reason, hold = match(s, '^(%d+ %d+ %d+) (%S+) (%d+) (%S+) (%S+) (%S+) (.*)$')
-  if hold then fence, deadline, owner = match(hold, '^(%d+) %d+ (%d+) %S+ (.*)$') end
-end
+local last = s and apart(sub(s, 34))
 
 -- refuse says no, with the hold that was forced and its owner.
 local function refuse(why)
@@ -31,38 +29,40 @@ local function refuse(why)
   return reply
 end
 
-if not owner then return refuse('unknown') end
+if not last then return refuse('unknown') end
 
 local pttl = holder and redis.call('PTTL', lock)
-if redis.call('HGET', ledger, 'u') == ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. fence and holder
-    and speaks(how, owner, tonumber(deadline), holder, pttl) then
+if redis.call('HGET', ledger, 'u') == ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. last.fence and holder
+    and speaks(s, holder, pttl) then
   --@ no_yes
   local refused = refused_write()
   if refused then return redis.error_reply(refused) end
-  return now .. ' ' .. fence .. ' ' .. digits(pttl) .. ' 1 ' .. owner
+  return now .. ' ' .. last.fence .. ' ' .. digits(pttl) .. ' 1 ' .. last.owner
 end
-if op ~= ARGV[1] then return refuse('unknown') end
-if how == 'forced:t' then return refuse('told') end
-if how ~= 'forced' then return refuse('unknown') end
+if last.op ~= ARGV[1] then return refuse('unknown') end
+if last.how ~= 'forced' then return refuse('unknown') end
+if last.flags == 't' then return refuse('told') end
 if holder then
   -- The lock went on to somebody else: from here on nothing is given back, also not when it is free again.
-  redis.pcall('HSET', ledger, 's', head .. ' forced:t ' .. at .. ' ' .. op .. ' ' .. by .. ' ' .. reason .. ' ' .. hold)
+  last.head, last.flags = sub(s, 1, 33), 't'
+  redis.pcall('HSET', ledger, 's', as_text(last))
   return refuse('taken')
 end
-if deadline ~= '0' and now_ms >= tonumber(deadline) then return refuse('passed') end
+if last.deadline ~= UNKNOWN and now_ms >= tonumber(last.deadline) then return refuse('passed') end
 
 -- The ledger first: where it cannot be written, the lock stays free.
-local wrote = redis.pcall('HSET', ledger, 's', head .. ' - 0 - - - ' .. hold, 'u', ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. fence)
+local wrote = redis.pcall('HSET', ledger, 's', sub(s, 1, 78) .. LASTS .. last.request .. ' ' .. last.owner,
+  'u', ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. last.fence)
 if type(wrote) == 'table' and wrote.err then return redis.error_reply('LEDGER ' .. wrote.err) end
 local given
-if deadline == '0' then
-  given = redis.pcall('SET', lock, owner, 'NX')
+if last.deadline == UNKNOWN then
+  given = redis.pcall('SET', lock, last.owner, 'NX')
 else
-  given = redis.pcall('SET', lock, owner, 'NX', 'PXAT', deadline)
+  given = redis.pcall('SET', lock, last.owner, 'NX', 'PXAT', digits(tonumber(last.deadline)))
 end
 if not given or given.err then
   redis.pcall('HSET', ledger, 's', s)
   return redis.error_reply(given and given.err or 'ERR the lock could not be set')
 end
-local left = deadline == '0' and '-1' or digits(tonumber(deadline) - now_ms)
-return now .. ' ' .. fence .. ' ' .. left .. ' 0 ' .. owner
+local left = last.deadline == UNKNOWN and '-1' or digits(tonumber(last.deadline) - now_ms)
+return now .. ' ' .. last.fence .. ' ' .. left .. ' 0 ' .. last.owner
