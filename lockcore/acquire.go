@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"time"
 )
 
@@ -29,6 +28,23 @@ const NoRetries = -1
 
 // NoRequest is an AcquireOptions.Request that names none.
 const NoRequest = "-"
+
+var defaultComeback = Comeback{}.text()
+
+// text is the comeback as the script wants it: waiters kept, interval in ms, attempts in all.
+func (c Comeback) text() string {
+	interval, attempts := DefaultRetryInterval, DefaultRetryAttempts
+	if c.Interval > 0 {
+		interval = c.Interval
+	}
+	switch {
+	case c.Attempts > 0:
+		attempts = c.Attempts
+	case c.Attempts < 0:
+		attempts = 0
+	}
+	return fmt.Sprintf("%d %d %d", WaitersKept, interval.Milliseconds(), 1+attempts)
+}
 
 // AcquireOptions are optional: nil means the defaults.
 type AcquireOptions struct {
@@ -78,25 +94,18 @@ type acquiring struct {
 	ttl, wait  time.Duration
 	request    string // empty: each try draws its own
 	work       string
-	interval   string // ms
-	attempts   string
+	comeback   string // as the script wants it: waiters kept, interval in ms, attempts in all
 }
 
 func newAcquiring(c *Client, key, owner string, ttl time.Duration, o *AcquireOptions) (*acquiring, error) {
-	a := &acquiring{c: c, key: key, owner: owner, ttl: ttl, work: owner, interval: "60000", attempts: "11"}
+	a := &acquiring{c: c, key: key, owner: owner, ttl: ttl, work: owner, comeback: defaultComeback}
 	if o != nil {
 		a.wait, a.request = o.Wait, o.Request
 		if o.Work != "" {
 			a.work = o.Work
 		}
-		if o.Comeback.Interval > 0 {
-			a.interval = ms(o.Comeback.Interval)
-		}
-		switch n := o.Comeback.Attempts; {
-		case n > 0:
-			a.attempts = strconv.Itoa(1 + n)
-		case n < 0:
-			a.attempts = "1"
+		if o.Comeback != (Comeback{}) {
+			a.comeback = o.Comeback.text()
 		}
 	}
 	if err := firstError(CheckKey(key), CheckOwner(owner), checkLength("work", a.work, MaxOwner), CheckTTL(ttl),
@@ -116,17 +125,29 @@ func (a *acquiring) patience(ctx context.Context, sent time.Time) time.Duration 
 	return max(d, time.Second)
 }
 
+// drawn is a request id of 60 random bits, short since the ledger keeps the last ones and is read with each acquire.
+func drawn() string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
+	var id [10]byte
+	bits := rand.Uint64()
+	for i := range id {
+		id[i] = digits[bits%64]
+		bits /= 64
+	}
+	return string(id[:])
+}
+
 // try makes one try.
 func (a *acquiring) try(ctx context.Context) (*Hold, error) {
 	request, own := a.request, a.request == ""
 	if own {
-		request = strconv.FormatUint(rand.Uint64(), 36)
+		request = drawn()
 	}
 	named := request != NoRequest
 	s := step{script: acquireScript, key: a.key, repeatable: named}
-	s.args = []string{a.owner, ms(a.ttl), a.work, waitersKept, a.interval, a.attempts, NoRequest, "0"}
+	s.args = []string{a.owner, ms(a.ttl), a.work, a.comeback, NoRequest, "0"}
 	if named {
-		s.args[6] = item(request)
+		s.args[4] = item(request)
 	}
 	h, err := a.send(ctx, &s, named)
 	if h != nil && named {
@@ -145,7 +166,7 @@ func (a *acquiring) send(ctx context.Context, s *step, named bool) (*Hold, error
 		now := a.c.now()
 		patience := a.patience(ctx, now)
 		if named {
-			s.args[7] = a.c.clock.notAfter(now.Add(patience))
+			s.args[5] = a.c.clock.notAfter(now.Add(patience))
 		}
 		r, sent, err := a.c.run(ctx, s)
 		switch {

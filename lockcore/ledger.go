@@ -14,8 +14,6 @@ import (
 // WaitersKept is how many waiters a ledger lists; beyond that it only counts.
 const WaitersKept = 256
 
-var waitersKept = strconv.Itoa(WaitersKept)
-
 // deadlineTolerance is how far the ledger's deadline and the key's may lie apart for both
 // to speak of the same hold.
 const deadlineTolerance = 5 * time.Millisecond

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,8 +143,10 @@ func TestAServerWithAnotherClockIsNoObstacle(t *testing.T) {
 			server := func() int64 { return time.Now().Add(off).UnixMilli() }
 			var margins []time.Duration
 			a := &answering{step: func(_ context.Context, name string, args []string) (any, error) {
-				var notAfter int64
-				fmt.Sscan(args[7], &notAfter)
+				notAfter, err := strconv.ParseInt(args[5], 10, 64)
+				if err != nil {
+					return nil, err
+				}
 				now := server()
 				if now > notAfter {
 					return []any{"late", "", "-2", "0", fmt.Sprint(now)}, nil

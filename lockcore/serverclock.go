@@ -38,9 +38,15 @@ func (k *serverClock) notAfter(local time.Time) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.known {
-		return strconv.FormatInt(local.UnixMilli(), 10)
+		return stamp(local.UnixMilli())
 	}
-	return strconv.FormatInt(k.last+k.ms(local), 10)
+	return stamp(k.last + k.ms(local))
+}
+
+// stamp is a time in ms with as many digits as the ledger gives it.
+func stamp(ms int64) string {
+	digits := strconv.FormatInt(min(max(ms, 0), 9999999999999), 10)
+	return "0000000000000"[len(digits):] + digits
 }
 
 // atLeast is the server's time that had certainly come at a local time; empty before the first answer.

@@ -23,11 +23,11 @@ var breakages = []breakage{
 	{"a lock that is held is given away", "acquire", []string{"'NX', 'PXAT'", "'PXAT'"}},
 	{"anybody releases", "release", []string{
 		"if holder == owner then", "if holder then",
-		"if (fence == '' or recorded and hold_fence == fence) and (request == '' or recorded and req == request) then", "if true then"}},
+		"if (fence == '' or recorded and fence == sub(s, 34, 49)) and (request == '' or recorded and request == match(s, '^%S+', 101)) then", "if true then"}},
 	{"a release only says so", "release", []string{"redis.call('DEL', lock)", ""}},
 	{"a forced release takes whoever is there", "force_release", []string{"if not meant then", "if not holder then",
-		"' ' .. hold\n", "' ' .. (hold or '0 0 0 - x')\n"}},
-	{"fences fall", "acquire", []string{"return math.max(highest + 1, now_us)", "return FENCE_LIMIT - 2 - math.max(highest % 1000000000, now_us % 1000000000)"}},
+		"return times .. ' ' .. now", "return (times or '0000000000000000 0000000000000 0000000000000') .. ' ' .. now", "' ' .. who\n", "' ' .. (who or '- x')\n"}},
+	{"fences fall", "acquire", []string{"if clock <= highest then fence = format('%016.0f', highest + 1) end", "fence = format('%016.0f', FENCE_LIMIT - 2 - math.max(highest % 1000000000, clock % 1000000000))"}},
 	{"a request that is over is granted again", "acquire", []string{"refused = 'ended'", "local _"}},
 }
 

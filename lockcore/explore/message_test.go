@@ -60,7 +60,7 @@ func acquireMessage(from uint8, owner string, ttl int64, req request, until int6
 	}
 	return message{
 		script: acquire, from: from, owner: owner, ttl: ttl, req: req, sent: sent, until: until,
-		args: arguments(owner, ttlArg(ttl), owner, "256", "60000", "11", name, strconv.FormatInt(until, 10)),
+		args: arguments(owner, ttlArg(ttl), owner, "256 60000 11", name, strconv.FormatInt(until, 10)),
 	}
 }
 

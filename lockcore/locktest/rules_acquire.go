@@ -226,7 +226,7 @@ var acquireRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "  local renewed = redis.pcall('PEXPIREAT', ledger, format('%.0f', keep_until))\n", Put: "  local renewed = nil\n"},
+			{Script: "acquire", Take: "  local renewed = redis.pcall('PEXPIREAT', ledger, format('%.0f', renew))\n", Put: "  local renewed = nil\n"},
 			{Script: "acquire", Take: "    redis.pcall('PEXPIRE', ledger, digits(math.max(pttl, 0) + DAY_MS))\n", Put: ""},
 		},
 	},

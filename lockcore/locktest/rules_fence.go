@@ -47,7 +47,7 @@ var fenceRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "if clock + 0 <= highest + 0 then", Put: "if false then"},
+			{Script: "acquire", Take: "if clock <= highest then", Put: "if false then"},
 			{Script: "acquire", Take: "fence = format('%016.0f', highest + 1)", Put: "fence = tostring(highest + 1)"},
 			{Script: "acquire", Take: "local state = fence .. ' '", Put: "local state = '0000000000000000 '"},
 		},
@@ -67,8 +67,8 @@ var fenceRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: " or tonumber(highest) >= FENCE_LIMIT then", Put: " then"},
-			{Script: "acquire", Take: "match(s, '^(%d+) ([0-7])", Put: "match(s, '^(%S+) ([0-7])"},
+			{Script: "acquire", Take: " or highest >= FENCE_LIMIT then", Put: " then"},
+			{Script: "acquire", Take: "find(s, '^%d+ [0-7]", Put: "find(s, '^%S+ [0-7]"},
 		},
 	},
 	{

@@ -97,8 +97,8 @@ var releaseRules = []Rule{
 		},
 		Mutations: []Mutation{
 			{Script: "release", Take: "redis.pcall('HSET', ledger, 's', sub(s, 1, 78) .. now .. ' released' .. sub(s, 94))\n", Put: ""},
-			{Script: "acquire", Take: "ring, archived}", Put: "'z', ''}"},
-			{Script: "acquire", Take: "'12345670'", Put: "'12301230'"},
+			{Script: "acquire", Take: "ring, archived)", Put: "'z', '')"},
+			{Script: "acquire", Take: "'012345670'", Put: "'012301230'"},
 		},
 	},
 	{

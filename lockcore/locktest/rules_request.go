@@ -76,14 +76,14 @@ var requestRules = []Rule{
 			h := c.acquires("lock:a", "me")
 			c.releases("lock:a", "me", h.Fence)
 			late := wire.last(t, "acquire")
-			late.args[6], late.args[7] = "new", "1000"
+			late.args[4], late.args[5] = "new", "0000000001000"
 			wire.deliver(c.ctx, late)
 			if got := s.Do("EXISTS", "lock:a"); got != "0" {
 				t.Errorf("it took the lock for nobody")
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "if now_ms > ARGV[8] + 0 then", Put: "if false then"},
+			{Script: "acquire", Take: "if now > ARGV[6] then", Put: "if false then"},
 		},
 	},
 	{

@@ -20,7 +20,8 @@ end
 
 -- denial gives the attempts of this work and the denials of the lock, as digits, "0" where they cannot be recorded.
 local function denial(pttl)
-  local waiters_max, interval, attempts_max = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+  local waiters_max, interval, attempts_max = match(ARGV[4], '^(%d+) (%d+) (%d+)$')
+  waiters_max, interval, attempts_max = tonumber(waiters_max), tonumber(interval), tonumber(attempts_max)
   local work = 'w:' .. ARGV[3]
   local got = redis.pcall('HMGET', ledger, work, 'x')
   if got.err then return '0', '0' end

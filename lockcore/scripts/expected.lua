@@ -9,14 +9,14 @@ local meant = holder == ARGV[1]
 
 -- The state in parts, with the hold that is in Redis as the ledger has it or would have it: its fence and times,
 -- and its request and owner.
-local highest, slot, expires, last = '0', '0', '0', nil
+local highest, slot, covers, last = '0000000000000000', '0', UNKNOWN, nil
 local times, who, hold_fence, acquired, recorded = nil, nil, '0', UNKNOWN, false
 local s = redis.pcall('HGET', ledger, 's')
 local unreadable = type(s) == 'table' and s.err or nil
 if type(s) == 'string' then
-  local hold_at
-  highest, slot, expires, hold_at = match(s, '^(%d+) ([0-7]) (%d+) ()')
-  if hold_at ~= 34 or tonumber(highest) >= FENCE_LIMIT then
+  local _, head = find(s, '^%d+ [0-7] %d+ ')
+  highest, slot, covers = sub(s, 1, 16), sub(s, 18, 18), sub(s, 20, 32)
+  if head ~= 33 or highest >= FENCE_LIMIT then
     unreadable = 'damaged: its state begins with ' .. sub(s, 1, 40)
   else
     last = s
@@ -47,19 +47,19 @@ end
 local function archive(fields, text)
   fields[#fields + 1] = 'p' .. slot
   fields[#fields + 1] = text
-  slot = sub(SLOT_AFTER, slot + 1, slot + 1)
+  slot = sub(SLOTS, slot + 2, slot + 2)
 end
 
--- outlive sees to it that the ledger lasts a day beyond "ends", if it would be gone before "needed".
-local renew = false
+-- outlive sees to it that the ledger lasts a day beyond "ends", unless it covers "needed".
+local renew
 local function outlive(needed, ends)
-  if tonumber(expires) < needed then expires, renew = format('%013.0f', ends + DAY_MS), true end
+  if tonumber(covers) < needed then renew, covers = ends + DAY_MS, format('%013.0f', ends + DAY_MS / 2) end
 end
 
 -- write puts fields into the ledger; it gives nil, or the server's error.
 local function write(fields)
   local wrote = redis.pcall('HSET', ledger, unpack(fields))
   if type(wrote) == 'table' and wrote.err then return wrote.err end
-  if renew then redis.pcall('PEXPIREAT', ledger, digits(tonumber(expires))) end
+  if renew then redis.pcall('PEXPIREAT', ledger, digits(renew)) end
   return nil
 end

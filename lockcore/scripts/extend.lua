@@ -31,10 +31,9 @@ else
   local deadline = digits(now_ms + ttl)
   if recorded then
     -- The ledger first: if it cannot follow, the key keeps the deadline that it speaks of.
-    local expires = sub(s, 20, 32)
-    local renew = tonumber(expires) < now_ms + ttl + DAY_MS / 2
-    if renew then expires = format('%013.0f', now_ms + ttl + DAY_MS) end
-    local wrote = redis.pcall('HSET', ledger, 's', sub(s, 1, 19) .. expires .. sub(s, 33, 64) .. format('%013.0f', deadline) .. sub(s, 78))
+    local covers, renew = sub(s, 20, 32), false
+    if tonumber(covers) < now_ms + ttl then covers, renew = format('%013.0f', now_ms + ttl + DAY_MS / 2), true end
+    local wrote = redis.pcall('HSET', ledger, 's', sub(s, 1, 19) .. covers .. sub(s, 33, 64) .. format('%013.0f', deadline) .. sub(s, 78))
     if type(wrote) == 'table' and wrote.err then return redis.error_reply('LEDGER ' .. wrote.err) end
     if renew then redis.pcall('PEXPIREAT', ledger, digits(now_ms + ttl + DAY_MS)) end
   end

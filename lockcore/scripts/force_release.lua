@@ -33,11 +33,11 @@ if not failed then
     --@ ended
     archive(fields, past)
   end
-  outlive(now_ms, now_ms)
+  outlive(now_ms - DAY_MS / 2, now_ms)
   -- The highest fence rises, so that the fence of the hold that ends here is never the newest again.
   --@ issue
   fields[#fields + 1] = 's'
-  fields[#fields + 1] = fence .. ' ' .. slot .. ' ' .. expires .. ' ' .. ended_as('forced')
+  fields[#fields + 1] = fence .. ' ' .. slot .. ' ' .. covers .. ' ' .. ended_as('forced')
   local request, requests = ARGV[4]
   --@ requests
   fields[#fields + 1] = 'r'

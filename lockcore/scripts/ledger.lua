@@ -1,11 +1,11 @@
 -- What every step knows of the ledger. Each step's file begins by including this text.
 --
 -- The ledger is a hash beside the lock, in the same cluster slot (KEYS[2]):
---   s       the state: "highest slot expires fence acquired deadline ended how operation by reason
+--   s       the state: "highest slot covers fence acquired deadline ended how operation by reason
 --           request owner"
 --             highest   the highest fence ever issued for the lock
 --             slot      the ring field that the next archived hold goes to, 0 to 7
---             expires   when the ledger itself does
+--             covers    the latest deadline for which the ledger needs no renewal: half a day before it expires
 --             fence…    the last hold; how is "-" while it lasts
 --   p0..p7  the last ended holds: the part of s from fence on
 --   r       the last requests that were granted or given up, and operations that ended a hold, newest first: " a b c "
@@ -20,9 +20,9 @@
 -- digits: a Lua double turned into text by itself reads 1.79e+15. "-" is an item that is
 -- not there, 0 an unknown time or fence. The owner comes last, since it may hold any byte;
 -- the other items come percent-encoded from the caller and so hold no space.
--- In s and p0..p7 a fence has 16 digits and a time 13, with zeros in front where it needs fewer, so
--- that these items have their places and are cut out rather than searched for: in s
---   highest 1-16, slot 18, expires 20-32, fence 34-49, acquired 51-63, deadline 65-77, ended 79-91,
+-- In s and p0..p7 a fence has 16 digits and a time 13, with zeros in front where it needs fewer. So
+-- these items have their places and are cut out rather than searched for, and compare as texts: in s
+--   highest 1-16, slot 18, covers 20-32, fence 34-49, acquired 51-63, deadline 65-77, ended 79-91,
 --   how from 93; request from 101 while the hold lasts.
 --
 -- A step answers "yes" with one string, and "no" with a list whose first item says why.

@@ -44,9 +44,9 @@ if last and not recorded then
   archive(fields, past)
 end
 archive(fields, ended_as('seized'))
-outlive(now_ms + ttl + DAY_MS / 2, now_ms + ttl)
+outlive(now_ms + ttl, now_ms + ttl)
 fields[#fields + 1] = 's'
-fields[#fields + 1] = fence .. ' ' .. slot .. ' ' .. expires .. ' ' .. fence .. ' ' .. now .. ' ' .. format('%013.0f', now_ms + ttl)
+fields[#fields + 1] = fence .. ' ' .. slot .. ' ' .. covers .. ' ' .. fence .. ' ' .. now .. ' ' .. format('%013.0f', now_ms + ttl)
   .. ' ' .. LASTS .. ARGV[4] .. ' ' .. ARGV[7]
 local request, r, requests = ARGV[4], redis.call('HGET', ledger, 'r')
 --@ requests
