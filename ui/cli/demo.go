@@ -164,8 +164,8 @@ func warm(ctx context.Context, client *resp.Client, calls int) {
 }
 
 // check reads the flags; it starts nothing.
-func (d *demo) check(shared sharedFlags) (*settings, makecom.Burst, error) {
-	none := makecom.Burst{}
+func (d *demo) check(shared sharedFlags) (*settings, makecom.Player, error) {
+	none := makecom.Player{}
 	for i, name := range demoScenarios {
 		if d.scenario == name && i > 0 {
 			return nil, none, usage("--scenario %s: this version does not have it yet; it has %s", name, demoScenarios[0])
@@ -183,7 +183,7 @@ func (d *demo) check(shared sharedFlags) (*settings, makecom.Burst, error) {
 	if err != nil {
 		return nil, none, err
 	}
-	burst := makecom.DefaultBurst
+	burst := makecom.DefaultPlayer
 	burst.Policy = s.query.Policy
 	burst = burst.Scale(float64(d.speed))
 	burst.TTL = max(burst.TTL, demoTTL)
@@ -192,7 +192,7 @@ func (d *demo) check(shared sharedFlags) (*settings, makecom.Burst, error) {
 }
 
 // playAgainAndAgain plays wave after wave and shows them, until the user quits.
-func (d *demo) playAgainAndAgain(ctx context.Context, s *session, burst makecom.Burst, locks makecom.Locker) error {
+func (d *demo) playAgainAndAgain(ctx context.Context, s *session, burst makecom.Player, locks makecom.Locker) error {
 	playing, end := context.WithCancel(ctx)
 	played := make(chan error, 1)
 	go func() { played <- burst.Repeat(playing, locks) }()
@@ -226,7 +226,7 @@ func (d *demo) joining(s *settings) string {
 }
 
 // playOnce plays one round and prints what came of it.
-func (d *demo) playOnce(ctx context.Context, burst makecom.Burst, locks makecom.Locker) error {
+func (d *demo) playOnce(ctx context.Context, burst makecom.Player, locks makecom.Locker) error {
 	progress := d.newProgress()
 	burst.Observe = progress.see
 	summary, err := burst.Run(ctx, locks)
@@ -250,7 +250,7 @@ func (d *demo) playOnce(ctx context.Context, burst makecom.Burst, locks makecom.
 }
 
 // demoSummary is what came of a round, for people.
-func demoSummary(b makecom.Burst, s makecom.Summary) string {
+func demoSummary(b makecom.Player, s makecom.Summary) string {
 	var out strings.Builder
 	seconds := func(ms int64) string { return strconv.FormatFloat(float64(ms)/1000, 'f', 1, 64) + " s" }
 	number := strconv.Itoa

@@ -11,10 +11,13 @@
 //   - policy.go: the retry policy (mode, interval, attempts, batch size) and what follows from it for a single waiter.
 //   - forecast.go: Predict, the forecast for all waiters of one lock as it is now. It is a pure function, cheap enough
 //     to be asked for every visible row at every frame.
-//   - simulate.go: Simulator, whole contenders played against each other in virtual time, one course of events at a
-//     time. It knows chance only if given some.
-//   - burst.go, burstplay.go, burstsummary.go: Burst, the live one: it takes and releases real locks through a Locker,
-//     as the workers of a scenario would, for the demo.
+//   - scenario.go: Scenario, the one description of what arrives, who works on it, how a record is guarded and what goes
+//     wrong. Two engines read it, and both leave to schedule.go what starts when, and to summary.go what is counted.
+//   - simulate.go: the first engine, discrete events in virtual time. contest.go: the same for contenders of one key, from
+//     any state that a lock can be in, as forecasts ask for it. They know chance only if given some.
+//   - player.go, playing.go: Player, the live engine: it takes and releases real locks through a Locker, as the workers of a
+//     scenario would, for the demo, and reads and writes a Store between (store.go).
+//   - capacity.go, recommend.go: the capacity model, by closed forms and by simulation, and what it recommends.
 //
 // What to put into a scenario so that it behaves like this is the package recipe beside this one.
 //
@@ -34,6 +37,7 @@
 //
 // # What it does not do
 //
-// But for Burst nothing here does I/O, starts a goroutine or asks for the time, and no result depends on chance unless the
-// caller brings it. Other work of the same scenario, on other locks, is not known here, although Make.com lets it delay retries as well.
+// But for Player nothing here does I/O, starts a goroutine or asks for the time, and no result depends on chance unless the
+// caller brings it. A forecast does not know other work of the same scenario, on other locks, although Make.com lets it
+// delay retries as well; a simulation of the whole scenario does.
 package makecom

@@ -1,245 +1,267 @@
 package makecom
 
-// The simulation: contenders on one key, played against each other in virtual time, one course of events after another.
+// The simulation: a scenario in virtual time, one course of events after another, as fast as the machine can. It decides what
+// starts when by the same schedule as the live player, and counts by the same tally; only here an execution is a row of
+// instants, and Redis and the store are a map.
 //
-// It steps from one instant at which tries start to the next. All tries of an instant reach Redis half a call later, in
-// the order of the contenders or in one that Tie draws; the first that finds the lock free gets it. The winner's release
-// takes effect half a call before it is answered; a loser hears of its denial one call after its start and comes back an
-// interval later. First tries start when they come; retries as the policy's mode lets them:
-//
-//   - Parallel: each at its time.
-//   - Batch: at most Policy.Batch of them in a batch. The next batch starts when all of the previous are done; one that
-//     comes due while a batch runs that is not full joins it.
-//   - Sequential: the same with one.
-//
-// In Batch and Sequential no retry starts while a first try, or the holder at the start, still runs: Make.com's
-// documentation of incomplete executions.
+// Each execution is at one stage at a time, and the next event is that of the execution whose stage comes first. Of the same
+// instant, writes and releases come before tries, so that a try that arrives just when the lock is freed gets it; and all of
+// them come before anything new starts. Tries that reach Redis in the same instant do so as they started, or as Tie draws.
 
 import (
-	"cmp"
 	"container/heap"
-	"slices"
+	"math/rand/v2"
 	"time"
 )
 
-// Simulator plays contenders on one key. Its times count from the start of the simulation, at 0.
-type Simulator struct {
-	Policy  Policy
-	Section time.Duration // the critical section, without the calls that acquire and release
-	Latency time.Duration // one call, request to answer; 0: none
+// epoch is when every simulation begins.
+var epoch = time.Unix(0, 0)
 
-	Freed time.Duration // from when on the lock is free in Redis; 0: from the start
-	Idle  time.Duration // from when on the scenario lets retries start, in the modes Sequential and Batch
-
-	// Tie draws who is first among those that come in the same instant: the smaller number, as from rand.Rand's Uint64.
-	// nil: in the order given, so that every run is the same.
-	Tie func() uint64
-}
-
-// Contender is one piece of work that wants the lock.
-type Contender struct {
-	At    time.Duration // when its next try is due
-	Tries int           // tries it has, that one included
-	Fresh bool          // that one is its first: a new event, not a retry
-}
-
-// Fate is what became of a contender.
-type Fate struct {
-	Acquired time.Duration // when Redis granted it the lock
-	Done     time.Duration // when its release, or its last denial, was answered
-	Denied   int           // how often it was denied
-	RanOut   bool          // it never got the lock, and Acquired means nothing
-}
-
-// Outcome is what became of all of them.
-type Outcome struct {
-	Fates    []Fate          // in the order of the contenders
-	Acquired []time.Duration // when the lock was granted, in order
-	RanOut   int             // how many never got it
-	LastDone time.Duration   // when the last that got it was done
-}
-
-// Burst plays k contenders that all try at 0 for the first time, on as many workers, and come back as the policy says.
-func (s Simulator) Burst(k int) Outcome {
-	cs := make([]Contender, max(0, k))
-	for i := range cs {
-		cs[i] = Contender{Tries: 1 + s.Policy.Attempts, Fresh: true}
+// Simulate plays the scenario in virtual time and tells what comes of it. tie draws who is first among those that come in
+// the same instant, the smaller number, as rand.Rand's Uint64 does; nil: as they come, so that every run is the same.
+func (s Scenario) Simulate(tie func() uint64) (Summary, error) {
+	if err := s.Validate(); err != nil {
+		return Summary{}, err
 	}
-	return s.Run(cs)
+	sim := newSimulation(s, tie)
+	sim.store = memoryStore{}
+	sim.arrive(sim.now)
+	sim.play()
+	return sim.summary(sim.now, &Counted{Updates: sim.updates(), Value: sim.store.total(), Lost: sim.updates() - sim.store.total()}), nil
 }
 
-// Run plays the contenders until each has had the lock or used up its tries.
-func (s Simulator) Run(cs []Contender) Outcome {
-	r := contest{Simulator: s, freed: s.Freed, idle: s.Idle, fates: make([]Fate, len(cs))}
-	r.Policy = r.Policy.limited()
-	switch r.Policy.Mode {
-	case Parallel:
-	case Sequential:
-		r.places = 1
-	default:
-		r.places = r.Policy.Batch
+// simulation is one run of a scenario in virtual time.
+type simulation struct {
+	*schedule
+	now   time.Time
+	tie   func() uint64
+	redis limiter
+	locks map[string]*lease
+	fence int64
+	store memoryStore // nil: nothing is written
+	under executions
+	spare []*simulated // that are over, to be used again
+	count uint64       // executions that have started
+}
+
+// lease is a lock as Redis has it.
+type lease struct {
+	fence int64     // of who has it; 0: nobody
+	until time.Time // its TTL; the zero time: none
+}
+
+// stage is what an execution does next. Their order is that of events of the same instant.
+type stage int
+
+const (
+	writing   stage = iota // its update reaches the store
+	releasing              // its release reaches Redis
+	reaching               // its try reaches Redis
+	reading                // its section begins
+	crashing               // it ends without a word
+	ending                 // its last answer is there
+)
+
+// simulated is an execution in virtual time.
+type simulated struct {
+	job     *job // nil: a holder from before the simulation
+	at      time.Time
+	stage   stage
+	order   uint64 // among those that reach Redis in the same instant
+	start   time.Time
+	fence   int64
+	read    int64 // what it read of the store
+	outcome report
+}
+
+func newSimulation(s Scenario, tie func() uint64) *simulation {
+	r := rand.New(rand.NewPCG(1, 1)) // it draws names, and the order of records that are all alike
+	return &simulation{
+		schedule: newSchedule(s, r, epoch), now: epoch, tie: tie, redis: limiter{Rate: s.Redis}, locks: map[string]*lease{},
 	}
-	for i, c := range cs {
-		if c.Tries < 1 {
-			r.fates[i].RanOut = true
-			continue
+}
+
+// play plays until nothing is left to happen.
+func (s *simulation) play() {
+	for {
+		s.begin(s.now, s.execute)
+		next := s.wake(s.now)
+		if len(s.under) > 0 && (next.IsZero() || !s.under[0].at.After(next)) {
+			next = s.under[0].at
 		}
-		heap.Push(r.line(c.Fresh), r.try(max(0, c.At), i, c.Tries, c.Fresh))
-	}
-	for len(r.fresh)+len(r.retries) > 0 {
-		r.step()
-	}
-	out := Outcome{Fates: r.fates}
-	for _, f := range r.fates {
-		if f.RanOut {
-			out.RanOut++
-			continue
+		if next.IsZero() {
+			return
 		}
-		out.Acquired = append(out.Acquired, f.Acquired)
-		out.LastDone = max(out.LastDone, f.Done)
+		s.now = later(s.now, next)
+		for len(s.under) > 0 && !s.under[0].at.After(s.now) {
+			e := s.under[0]
+			if s.step(e) {
+				heap.Fix(&s.under, 0)
+			} else {
+				s.spare = append(s.spare, heap.Pop(&s.under).(*simulated))
+			}
+		}
 	}
-	slices.Sort(out.Acquired)
-	return out
 }
 
-// contest is one run of a Simulator.
-type contest struct {
-	Simulator
-	fresh, retries tries
-
-	freed time.Duration // from when on a call finds the lock free
-	idle  time.Duration // from when on a retry may start: first tries are done
-
-	places    int           // in a batch; 0: there are no batches
-	started   int           // in the present batch
-	batchFrom time.Duration // its start
-	batchDone time.Duration // when all that have started are done
-
-	now   []try // those that start at this instant
-	fates []Fate
-}
-
-// try is one try of a contender: due then, and among equals in the order of tie.
-type try struct {
-	due   time.Duration
-	tie   uint64
-	who   int
-	left  int // tries left, this one included
-	fresh bool
-}
-
-func (r *contest) line(fresh bool) *tries {
-	if fresh {
-		return &r.fresh
+// execute starts an execution.
+func (s *simulation) execute(j *job) {
+	var e *simulated
+	if n := len(s.spare); n > 0 {
+		e, s.spare = s.spare[n-1], s.spare[:n-1]
+	} else {
+		e = &simulated{}
 	}
-	return &r.retries
-}
-
-func (r *contest) try(due time.Duration, who, left int, fresh bool) try {
-	t := try{due: due, tie: uint64(who), who: who, left: left, fresh: fresh}
-	if r.Tie != nil {
-		t.tie = r.Tie()
+	*e = simulated{job: j, start: s.now, at: s.now.Add(s.Latency / 2), stage: reaching, order: s.count}
+	s.count++
+	if s.tie != nil {
+		e.order = s.tie()
 	}
-	return t
+	if s.Guard == GuardNone {
+		e.at = s.now
+	}
+	heap.Push(&s.under, e)
 }
 
-// step plays the next instant at which tries start.
-func (r *contest) step() {
-	var at time.Duration
+// step lets an execution do what is next; false when it is over.
+func (s *simulation) step(e *simulated) bool {
+	out := &e.outcome
+	switch e.stage {
+	case reaching:
+		s.reach(e)
+	case reading:
+		if s.store != nil {
+			c := s.store.cell(e.job.key)
+			c.pass(s.shown(e))
+			e.read = c.value
+		}
+		e.goes(writing, out.left)
+	case writing:
+		if s.store != nil {
+			c := s.store.cell(e.job.key)
+			if out.wrote = c.pass(s.shown(e)); out.wrote {
+				c.value = e.read + 1
+			} else {
+				out.what = rejected
+			}
+		}
+		if s.Guard == GuardNone {
+			out.at = e.at
+			e.goes(ending, e.at)
+		} else {
+			e.goes(releasing, e.at.Add(s.Latency/2))
+		}
+	case releasing:
+		s.release(e)
+		out.at = e.start.Add(2*s.Latency + s.sectionOf(e.job))
+		e.goes(ending, out.at)
+	case crashing:
+		out.what, out.at = crashed, e.at
+		e.goes(ending, e.at)
+	case ending:
+		if e.job == nil { // the holder from before
+			s.running--
+			s.fresh--
+			return false
+		}
+		out.job = e.job
+		if s.tie != nil {
+			e.job.tie = s.tie()
+		}
+		s.settle(*out)
+		return false
+	}
+	return true
+}
+
+// goes sets what an execution does next, and when.
+func (e *simulated) goes(to stage, at time.Time) { e.stage, e.at = to, at }
+
+// shown is the fence that a store is shown; 0: none.
+func (s *simulation) shown(e *simulated) int64 {
+	if s.Guard == GuardFence {
+		return e.fence
+	}
+	return 0
+}
+
+// reach is a try that reaches Redis, or with GuardNone the beginning of a section.
+func (s *simulation) reach(e *simulated) {
+	out := &e.outcome
+	answered := e.start.Add(s.Latency)
+	l := s.locks[e.job.key]
 	switch {
-	case len(r.fresh) == 0:
-		at = r.start(r.retries[0])
-	case len(r.retries) == 0:
-		at = r.fresh[0].due
-	default:
-		at = min(r.fresh[0].due, r.start(r.retries[0]))
-	}
-	r.now = r.now[:0]
-	for len(r.fresh) > 0 && r.fresh[0].due == at {
-		r.now = append(r.now, heap.Pop(&r.fresh).(try))
-	}
-	for len(r.retries) > 0 && r.start(r.retries[0]) == at {
-		r.join(at)
-		r.now = append(r.now, heap.Pop(&r.retries).(try))
-	}
-	if r.Tie != nil {
-		for i := range r.now {
-			r.now[i].tie = r.Tie()
-		}
-		slices.SortFunc(r.now, func(a, b try) int { return cmp.Compare(a.tie, b.tie) })
-	}
-	for _, t := range r.now {
-		r.resolve(t, at)
-	}
-}
-
-// joins reports whether a retry still gets a place in the present batch.
-func (r *contest) joins(t try) bool {
-	return r.started > 0 && r.started < r.places && t.due < r.batchDone
-}
-
-// start is when a retry starts, as things stand.
-func (r *contest) start(t try) time.Duration {
-	switch {
-	case r.places == 0:
-		return t.due
-	case r.joins(t):
-		return max(t.due, r.batchFrom, r.idle)
-	}
-	return max(t.due, r.batchDone, r.idle)
-}
-
-// join gives the next retry, which starts then, its place in a batch.
-func (r *contest) join(at time.Duration) {
-	if r.places == 0 {
+	case s.Guard == GuardNone:
+		answered = e.at
+	case !s.redis.pass(e.at):
+		*out = report{what: failed, at: answered, err: errTooMany}
+		e.goes(ending, answered)
+		return
+	case l == nil:
+		l = &lease{}
+		s.locks[e.job.key] = l
+	case l.fence != 0 && (l.until.IsZero() || l.until.After(e.at)):
+		*out = report{what: denied, at: answered}
+		e.goes(ending, answered)
 		return
 	}
-	if !r.joins(r.retries[0]) {
-		r.started, r.batchFrom = 0, at
-	}
-	r.started++
-	r.batchDone = max(r.batchDone, at+max(1, r.Latency)) // as long as a denial takes; resolve knows better
-}
-
-// resolve lets a try that starts then have its way with the lock.
-func (r *contest) resolve(t try, at time.Duration) {
-	f := &r.fates[t.who]
-	if reach := at + r.Latency/2; reach >= r.freed {
-		f.Acquired = reach
-		f.Done = at + r.Section + 2*r.Latency
-		r.freed = reach + r.Section + r.Latency
-	} else {
-		f.Denied++
-		f.Done = at + r.Latency
-		if t.left > 1 {
-			heap.Push(&r.retries, r.try(f.Done+r.Policy.Interval, t.who, t.left-1, false))
-		} else {
-			f.RanOut = true
+	s.fence++
+	e.fence = s.fence
+	if s.Guard != GuardNone {
+		l.fence, l.until = e.fence, time.Time{}
+		if s.TTL > 0 {
+			l.until = e.at.Add(s.TTL)
 		}
 	}
-	switch {
-	case t.fresh:
-		r.idle = max(r.idle, f.Done)
-	case r.places > 0:
-		r.batchDone = max(r.batchDone, f.Done)
+	section := s.sectionOf(e.job)
+	*out = report{what: done, held: true, entered: answered, left: answered.Add(section)}
+	s.settle(report{job: e.job, what: granted, at: e.at, ends: out.left.Add(s.Latency)})
+	if e.job.crashing {
+		out.left = answered.Add(section / 2)
+		e.goes(crashing, out.left)
+		return
+	}
+	e.goes(reading, answered)
+}
+
+// release is a release that reaches Redis.
+func (s *simulation) release(e *simulated) {
+	out := &e.outcome
+	l := s.locks[e.job.key]
+	free := l.fence == 0 || !l.until.IsZero() && !l.until.After(e.at)
+	mine := !free && l.fence == e.fence
+	if !s.redis.pass(e.at) {
+		out.err, out.leak = errTooMany, mine
+		return
+	}
+	if !mine && out.what == done {
+		out.what = lost
+	}
+	if mine || s.Guard == GuardDelete {
+		out.removed = !mine && !free
+		l.fence = 0
 	}
 }
 
-// tries is a heap of tries, the one due first on top.
-type tries []try
+// executions is a heap of executions, the one whose stage comes first on top.
+type executions []*simulated
 
-func (q tries) Len() int      { return len(q) }
-func (q tries) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *tries) Push(x any)   { *q = append(*q, x.(try)) }
-func (q *tries) Pop() any {
+func (q executions) Len() int      { return len(q) }
+func (q executions) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *executions) Push(x any)   { *q = append(*q, x.(*simulated)) }
+func (q *executions) Pop() any {
 	old := *q
-	t := old[len(old)-1]
+	e := old[len(old)-1]
 	*q = old[:len(old)-1]
-	return t
+	return e
 }
-func (q tries) Less(i, j int) bool {
-	if q[i].due != q[j].due {
-		return q[i].due < q[j].due
+func (q executions) Less(i, j int) bool {
+	a, b := q[i], q[j]
+	switch {
+	case !a.at.Equal(b.at):
+		return a.at.Before(b.at)
+	case a.stage != b.stage:
+		return a.stage < b.stage
 	}
-	return q[i].tie < q[j].tie
+	return a.order < b.order
 }

@@ -27,8 +27,8 @@ func seconds(ms int64, digits int) string {
 	return decimals(time.Duration(ms)*time.Millisecond, digits)
 }
 
-func burst(m Mode) Burst {
-	b := DefaultBurst
+func burst(m Mode) Player {
+	b := DefaultPlayer
 	b.Policy.Mode = m
 	b.Rand = rand.New(rand.NewPCG(1, 2))
 	return b
@@ -153,35 +153,35 @@ func TestBurstHoldsThirtyOneRecordsAtFirst(t *testing.T) {
 }
 
 func TestBurstScalesAllItsTimes(t *testing.T) {
-	b := DefaultBurst.Scale(30).Scale(2)
+	b := DefaultPlayer.Scale(30).Scale(2)
 	if b.Section != 33_333_334 && b.Section != 33_333_333 || b.Latency != 750*time.Microsecond || b.TTL != 250*time.Millisecond ||
 		b.Policy.Interval != time.Second || b.Speed != 60 || b.Webhooks != 100 {
 		t.Errorf("%+v", b)
 	}
-	b = DefaultBurst
+	b = DefaultPlayer
 	b.TTL = 7 * time.Millisecond
 	if got := b.Scale(1000).TTL; got != lockcore.MinTTL {
 		t.Errorf("a TTL of %v", got)
 	}
 	for _, speed := range []float64{1, 3, 7, 13, 999} {
-		if err := DefaultBurst.Scale(speed).Validate(); err != nil {
+		if err := DefaultPlayer.Scale(speed).Validate(); err != nil {
 			t.Errorf("at speed %v: %v", speed, err)
 		}
 	}
 }
 
 func TestBurstThatMakesNoSenseIsRefused(t *testing.T) {
-	for want, change := range map[string]func(*Burst){
-		"webhooks": func(b *Burst) { b.Webhooks = 0 },
-		"workers":  func(b *Burst) { b.Workers = 0 },
-		"same key": func(b *Burst) { b.SameKey = 101 },
-		"section":  func(b *Burst) { b.Section = -1 },
-		"latency":  func(b *Burst) { b.Latency = -1 },
-		"pause":    func(b *Burst) { b.Pause = -1 },
-		"TTL":      func(b *Burst) { b.TTL = 0 },
-		"mode":     func(b *Burst) { b.Policy.Mode = "" },
+	for want, change := range map[string]func(*Player){
+		"webhooks": func(b *Player) { b.Webhooks = 0 },
+		"workers":  func(b *Player) { b.Workers = 0 },
+		"same key": func(b *Player) { b.SameKey = 101 },
+		"section":  func(b *Player) { b.Section = -1 },
+		"latency":  func(b *Player) { b.Latency = -1 },
+		"pause":    func(b *Player) { b.Pause = -1 },
+		"TTL":      func(b *Player) { b.TTL = 0 },
+		"mode":     func(b *Player) { b.Policy.Mode = "" },
 	} {
-		b := DefaultBurst
+		b := DefaultPlayer
 		change(&b)
 		_, err := b.Run(t.Context(), newMemory(t))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -438,7 +438,7 @@ func TestBurstOnARedisServer(t *testing.T) {
 			t.Cleanup(func() { goleak.VerifyNone(t) })
 			server := locktest.StartRedis(t)
 			l := guard(t, server)
-			b := DefaultBurst
+			b := DefaultPlayer
 			b.Policy.Mode = mode
 			b = b.Scale(200)
 			b.TTL = 15 * time.Second // a slow machine loses no lock
@@ -471,7 +471,7 @@ func TestBurstOnARedisServer(t *testing.T) {
 
 func TestNineOfTheTenAreDeniedAtFirst(t *testing.T) {
 	server := locktest.StartRedis(t)
-	b := DefaultBurst
+	b := DefaultPlayer
 	b.Section, b.Policy.Interval, b.TTL = 200*time.Millisecond, 300*time.Millisecond, 15*time.Second // long enough for a slow machine
 	s, err := b.Run(t.Context(), guard(t, server))
 	if err != nil || s.FirstTry != 91 || s.DeniedFirst != 9 || s.Acquired != 100 || s.Exhausted != 0 {
@@ -483,13 +483,13 @@ func TestBurstThatIsStoppedReleasesWhatItHolds(t *testing.T) {
 	server := locktest.StartRedis(t)
 	l := guard(t, server)
 	before := goleak.IgnoreCurrent() // the pool is still open
-	for name, play := range map[string]func(context.Context, Burst) error{
-		"run":    func(ctx context.Context, b Burst) error { _, err := b.Run(ctx, l); return err },
-		"repeat": func(ctx context.Context, b Burst) error { return b.Repeat(ctx, l) },
+	for name, play := range map[string]func(context.Context, Player) error{
+		"run":    func(ctx context.Context, b Player) error { _, err := b.Run(ctx, l); return err },
+		"repeat": func(ctx context.Context, b Player) error { return b.Repeat(ctx, l) },
 	} {
 		ctx, stop := context.WithCancelCause(t.Context())
 		why := errors.New("enough")
-		b := DefaultBurst.Scale(2)
+		b := DefaultPlayer.Scale(2)
 		b.TTL = 15 * time.Second
 		held := 0
 		b.Observe = func(p Progress) {

@@ -1,6 +1,6 @@
 package makecom
 
-// What came of a burst: counted while it is played, and given in real time, whatever its speed.
+// What came of a scenario, simulated or played: counted by both engines alike, and given in real time, whatever its speed.
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"locktop/lockcore"
 )
 
-// tally is what a play counts.
+// tally is what a schedule counts.
 type tally struct {
 	first     int // works that got their lock at the first try
 	done      int // works that had their lock until they were done
@@ -24,6 +24,16 @@ type tally struct {
 	failed    int // calls
 	leaked    int // locks
 	dropped   int // executions
+	calls     int // to Redis, the refused ones too
+
+	refused    int // webhooks that were answered 429
+	overflowed int // and 400, for a full queue
+	crashed    int // works
+	removed    int // locks that somebody else removed
+	rejected   int // executions that the store turned away
+
+	stays   map[string][]stay // of each record, who was inside when
+	written map[string]int64  // of each record, the updates that the store took
 
 	unresolved []string    // works that are exhausted
 	sharedAt   []time.Time // when the shared record's lock was granted
@@ -32,10 +42,13 @@ type tally struct {
 	problem    error       // the first call that failed
 }
 
-func (p *play) count(r report) {
+// stay is the section of one execution.
+type stay struct{ entered, left time.Time }
+
+func (p *schedule) count(r report) {
 	switch r.what {
 	case granted:
-		if r.tries == 1 {
+		if r.first {
 			p.first++
 		}
 		if r.shared {
@@ -50,13 +63,44 @@ func (p *play) count(r report) {
 		if errors.Is(r.err, lockcore.ErrRevoked) {
 			p.forced++
 		}
+	case rejected:
+		p.rejected++
+		if r.first {
+			p.first--
+		}
+	case crashed:
+		p.crashed++
+		if r.first {
+			p.first--
+		}
 	case denied:
 		p.denials++
-		if r.tries == 1 {
+		if r.first {
 			p.firstDeny++
 		}
 	case dropped:
 		p.dropped++
+	}
+	if p.Guard != GuardNone && r.what != dropped {
+		p.calls++
+		if r.held && r.what != crashed {
+			p.calls++
+		}
+	}
+	if r.removed {
+		p.removed++
+	}
+	if r.held && !p.waves { // it would grow for ever
+		if p.stays == nil {
+			p.stays = map[string][]stay{}
+		}
+		p.stays[r.key] = append(p.stays[r.key], stay{r.entered, r.left})
+	}
+	if r.wrote {
+		if p.written == nil {
+			p.written = map[string]int64{}
+		}
+		p.written[r.key]++
 	}
 	if r.what == failed || r.what == done && r.err != nil || r.leak {
 		p.failed++
@@ -70,9 +114,9 @@ func (p *play) count(r report) {
 	if r.shared && r.held {
 		p.sharedDone = later(p.sharedDone, r.at)
 	}
-	if (r.what == denied || r.what == failed) && r.tries > p.Policy.Attempts {
+	if r.turnedAway() && !r.comesBack(p.Policy) {
 		p.exhausted++
-		if !p.waves { // it would grow for ever
+		if !p.waves {
 			p.unresolved = append(p.unresolved, r.work)
 		}
 		if r.shared {
@@ -81,7 +125,7 @@ func (p *play) count(r report) {
 	}
 }
 
-// Summary is what came of a burst. Its times are real ones: as measured, times Speed. Each is measured from when the
+// Summary is what came of a scenario. Its times are real ones: as measured, times Speed. Each is measured from when the
 // webhooks arrived.
 type Summary struct {
 	Speed    float64 `json:"speed"`
@@ -105,13 +149,37 @@ type Summary struct {
 	Retried     int      `json:"retried"`      // executions that were retries
 	Exhausted   int      `json:"exhausted"`    // works that used up their attempts
 	Unresolved  []string `json:"unresolved"`   // them; Make.com keeps them for somebody to start by hand
-	Unfinished  int      `json:"unfinished"`   // works that the end of the burst came before
+	Unfinished  int      `json:"unfinished"`   // works that the end of the play came before
 	Lost        int      `json:"lost"`         // holds that were over before their owner released them
 	Forced      int      `json:"forced"`       // of them those that an operator ended
 	Failed      int      `json:"failed"`       // executions one of whose calls failed or got no answer
 	Problem     *string  `json:"problem"`      // why the first of them did; null if none
 	LeftHeld    int      `json:"left_held"`    // locks that may be held still, until their TTL is over
 	TookMs      int64    `json:"took_ms"`      // until all was over, retries too
+
+	// Trouble is there where the scenario asks for some.
+	Trouble *Trouble `json:"trouble,omitempty"`
+	// Calls are those to Redis that all of it took: one for a try, one more for a release.
+	Calls int `json:"-"`
+}
+
+// Trouble is what went wrong of what the scenario lets go wrong.
+type Trouble struct {
+	Guard      Guard    `json:"guard"`
+	Refused    int      `json:"refused"`    // webhooks that were answered 429: above the rate
+	Overflowed int      `json:"overflowed"` // webhooks that were answered 400: no place in the queue
+	Crashed    int      `json:"crashed"`    // works whose execution ended without releasing its lock
+	Overlaps   int      `json:"overlaps"`   // sections that began while another one of the same record was not over
+	Removed    int      `json:"removed"`    // locks of somebody else that a DEL removed
+	Rejected   int      `json:"rejected"`   // executions that the store turned away for a fence below one that it had seen
+	Store      *Counted `json:"store"`      // null without a store
+}
+
+// Counted is what the store says at the end, beside what its writers were told.
+type Counted struct {
+	Updates int64 `json:"updates"` // that it acknowledged
+	Value   int64 `json:"value"`   // what all its counters say together
+	Lost    int64 `json:"lost"`    // updates that were acknowledged and are not there
 }
 
 // Clearance is how fast a way of working is.
@@ -131,9 +199,12 @@ type SameKey struct {
 	AcquireMs  []int64 `json:"acquire_ms"`   // when each was granted the lock, in order
 }
 
-// summary is what has come of it by now.
-func (p *play) summary() Summary {
+// summary is what has come of it by now. counted is what the store says; nil without one.
+func (p *schedule) summary(now time.Time, counted *Counted) Summary {
 	section, latency := p.real(p.Section), p.real(p.Latency)
+	if p.Guard == GuardNone {
+		latency = 0
+	}
 	s := Summary{
 		Speed: p.speed(), Webhooks: p.Webhooks, Workers: p.Workers,
 		Sequential: Clearance{ClearanceMs: millis(time.Duration(p.Webhooks) * section), ThroughputPerS: perSecond(1, section)},
@@ -144,12 +215,12 @@ func (p *play) summary() Summary {
 		},
 		SameKey:  SameKey{Contenders: p.SameKey, RetryMode: p.Policy.Mode, Acquired: len(p.sharedAt), Exhausted: p.sharedOut, AcquireMs: []int64{}},
 		FirstTry: p.first, Acquired: p.done, Denied: p.denials, DeniedFirst: p.firstDeny, Retried: p.retried,
-		Exhausted: p.exhausted, Unresolved: append([]string{}, p.unresolved...), Unfinished: p.dropped + len(p.waiting) + len(p.queue),
-		Lost: p.lost, Forced: p.forced, Failed: p.failed, LeftHeld: p.leaked, TookMs: millis(p.real(time.Since(p.began))),
+		Exhausted: p.exhausted, Unresolved: append([]string{}, p.unresolved...),
+		Unfinished: p.dropped + len(p.waiting) + len(p.queue) + len(p.coming),
+		Lost:       p.lost, Forced: p.forced, Failed: p.failed, LeftHeld: p.leaked, TookMs: millis(p.real(now.Sub(p.began))),
+		Calls: p.calls,
 	}
-	if s.Sequential.ThroughputPerS > 0 {
-		s.Speedup = rounded(s.Mutex.ThroughputPerS/s.Sequential.ThroughputPerS, 10)
-	}
+	s.Speedup = speedup(s.Mutex, s.Sequential)
 	slices.SortFunc(p.sharedAt, time.Time.Compare)
 	for _, at := range p.sharedAt {
 		s.SameKey.AcquireMs = append(s.SameKey.AcquireMs, millis(p.real(at.Sub(p.began))))
@@ -162,11 +233,47 @@ func (p *play) summary() Summary {
 		problem := p.problem.Error()
 		s.Problem = &problem
 	}
+	if counted != nil || p.Crashing+p.Slow+p.Queue+p.Rate.Calls > 0 || p.guard() != GuardOwner {
+		s.Trouble = &Trouble{
+			Guard: p.guard(), Refused: p.refused, Overflowed: p.overflowed, Crashed: p.crashed,
+			Overlaps: p.overlaps(), Removed: p.removed, Rejected: p.rejected, Store: counted,
+		}
+	}
 	return s
 }
 
-// real is how long what took d here takes without the burst's haste.
-func (p *play) real(d time.Duration) time.Duration { return time.Duration(float64(d) * p.speed()) }
+// overlaps counts the sections that began while another one of the same record was not over.
+func (p *schedule) overlaps() int {
+	n := 0
+	for _, stays := range p.stays {
+		slices.SortFunc(stays, func(a, b stay) int { return a.entered.Compare(b.entered) })
+		var until time.Time
+		for _, s := range stays {
+			if s.entered.Before(until) {
+				n++
+			}
+			until = later(until, s.left)
+		}
+	}
+	return n
+}
+
+// updates are those that the store acknowledged.
+func (p *schedule) updates() int64 {
+	n := int64(0)
+	for _, of := range p.written {
+		n += of
+	}
+	return n
+}
+
+// speedup is a throughput as a multiple of another one; 0 where that is none.
+func speedup(of, over Clearance) float64 {
+	if over.ThroughputPerS <= 0 {
+		return 0
+	}
+	return rounded(of.ThroughputPerS/over.ThroughputPerS, 10)
+}
 
 func millis(d time.Duration) int64 { return d.Round(time.Millisecond).Milliseconds() }
 
