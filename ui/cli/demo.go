@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,16 +150,6 @@ func (d *demo) run(ctx context.Context, shared sharedFlags) error {
 	defer os.RemoveAll(dir)
 	session.stateDir = audit.Dir{Path: dir}
 	return d.playAgainAndAgain(ctx, session, burst, locks)
-}
-
-// warm opens connections, as those of workers that have been at it for a while are open. At high speed the burst would feel
-// the difference. What goes wrong here goes wrong there again, and is counted there.
-func warm(ctx context.Context, client *resp.Client, calls int) {
-	var all sync.WaitGroup
-	for range calls {
-		all.Go(func() { client.Do(ctx, "ping") })
-	}
-	all.Wait()
 }
 
 // check reads the flags; it starts nothing.

@@ -1,6 +1,6 @@
 package cli
 
-// How far the demo's round has come, on stderr, where that is a terminal. It is one line that is gone at the end.
+// How far a play has come, the demo's or the model's, on stderr, where that is a terminal. It is one line that is gone at the end.
 
 import (
 	"fmt"
@@ -27,9 +27,9 @@ type progress struct {
 }
 
 // newProgress starts to draw; nil where nobody would see it or the terminal cannot clear a line.
-func (d *demo) newProgress() *progress {
-	f, ok := d.err.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) || d.getenv("TERM") == "dumb" {
+func (e *env) newProgress() *progress {
+	f, ok := e.err.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || e.getenv("TERM") == "dumb" {
 		return nil
 	}
 	p := &progress{out: f, stop: make(chan struct{}), done: make(chan struct{})}
@@ -37,7 +37,7 @@ func (d *demo) newProgress() *progress {
 	return p
 }
 
-// see is how far the round has come.
+// see is how far it has come.
 func (p *progress) see(now makecom.Progress) {
 	if p == nil {
 		return

@@ -51,7 +51,7 @@ var commands = []maker{
 	newListCommand, newInspectCommand, newWatchCommand,
 	newAcquireCommand, newExtendCommand, newReleaseCommand, newRunCommand,
 	newForceReleaseCommand, newSeizeCommand, newUndoCommand, newAuditCommand,
-	newRecipeCommand, newDemoCommand,
+	newModelCommand, newRecipeCommand, newDemoCommand,
 }
 
 func init() { cobra.EnableCommandSorting = false } // the order of commands is ours

@@ -34,7 +34,7 @@ type Capacity struct {
 	Recommend          Recommendation `json:"recommend"`
 	// Limits is there only where a limit of the scenario was met.
 	Limits *Limits `json:"limits,omitempty"`
-	// CallsPerWebhook is how many calls to Redis a webhook costs on average, retries included.
+	// CallsPerWebhook is how many calls to Redis a webhook that is accepted costs on average, retries included.
 	CallsPerWebhook float64 `json:"-"`
 }
 
@@ -62,10 +62,11 @@ func (s Scenario) Capacity(perSecond float64) (Capacity, error) {
 	if err != nil {
 		return Capacity{}, err
 	}
-	c.CallsPerWebhook = rounded(float64(all.Calls)/float64(s.Webhooks), 100)
-	if refused := all.refused(); refused != (Limits{}) {
+	refused := all.refused()
+	if refused != (Limits{}) {
 		c.Limits = &refused
 	}
+	c.CallsPerWebhook = rounded(float64(all.Calls)/float64(s.Webhooks-refused.Refused-refused.Overflowed), 100)
 	c.Recommend, err = s.recommend()
 	return c, err
 }

@@ -140,7 +140,7 @@ func TestTheRecommendation(t *testing.T) {
 		},
 		"more contenders than tries": {
 			func(s *Scenario) { s.Policy.Mode, s.SameKey = Parallel, 20 },
-			15 * time.Second, time.Minute, []string{"9 of 20 contenders run out of 10 retries all the same with retry mode parallel", "at most 3 run at a time"},
+			15 * time.Second, time.Minute, []string{"out of their 10 retries all the same, with retry mode parallel: 9 of 20 contenders", "at most 3 run at a time"},
 		},
 		"a section that no run has time for": {func(s *Scenario) { s.Section, s.SameKey = time.Hour, 1 }, 3*time.Hour + time.Second, 19 * time.Minute, []string{"no run of Make.com lasts longer than 40m"}},
 	} {

@@ -31,6 +31,8 @@ type Player struct {
 	Scenario
 
 	Pause time.Duration // of Repeat: from when a wave's webhooks are done to the next wave
+	// Prefix begins the name of each lock; "" is that of a customer of the demo.
+	Prefix string
 	// Store, if not nil, is read and written in each section, and counted at the end of Run.
 	Store Store
 	// Rand draws names and the order of webhooks; nil: at random. It is used by one goroutine.

@@ -47,6 +47,9 @@ func (b Player) start(ctx context.Context, l Locker) (*play, error) {
 		schedule: newSchedule(b.Scenario, b.Rand, time.Now()), player: b,
 		ctx: ctx, locker: l, reports: make(chan report), redis: &plan{limiter: limiter{Rate: b.Redis}},
 	}
+	if b.Prefix != "" {
+		p.prefix = b.Prefix
+	}
 	p.margin = (b.Section + 2*b.Latency) / 2
 	return p, nil
 }

@@ -64,7 +64,7 @@ func (s Scenario) recommend() (Recommendation, error) {
 		say("interval %s: with a shorter one more work runs out of its %d retries, at the latest when a holder crashes", plain(interval), s.Policy.Attempts)
 	}
 	if out > 0 {
-		say("%d of %d contenders run out of %d retries all the same with retry mode %s: %s", out, s.SameKey, s.Policy.Attempts, s.Policy.Mode, s.wayOut())
+		say("out of their %d retries all the same, with retry mode %s: %d of %d contenders; %s", s.Policy.Attempts, s.Policy.Mode, out, s.SameKey, s.wayOut())
 	}
 	if hold > MakeRun {
 		say("no run of Make.com lasts longer than %s", plain(MakeRun))
@@ -75,9 +75,9 @@ func (s Scenario) recommend() (Recommendation, error) {
 // wayOut is what helps where no interval does.
 func (s Scenario) wayOut() string {
 	if s.Policy.Mode == Parallel {
-		return fmt.Sprintf("one gets in per interval; spread the retries, or let at most %d run at a time", BreakBatch)
+		return fmt.Sprintf("one gets in an interval: spread the retries, or let at most %d run at a time", BreakBatch)
 	}
-	return "more attempts, or fewer webhooks about one record at a time"
+	return "what helps is more attempts, or fewer webhooks about one record at a time"
 }
 
 // bestInterval is the shortest interval with which as few contenders as possible run out, and how many do, the worse of two

@@ -21,6 +21,7 @@ type schedule struct {
 	// late, some of them would join and waste a try, and be torn from those that they belong with.
 	margin time.Duration
 
+	prefix  string   // of the records' names
 	shared  string   // the one record
 	records []string // the others, a webhook each
 	rate    limiter  // of webhooks
@@ -88,7 +89,7 @@ type report struct {
 }
 
 func newSchedule(s Scenario, r *rand.Rand, now time.Time) *schedule {
-	p := &schedule{Scenario: s, rand: r, began: now, cleared: now, rate: limiter{Rate: s.Rate}}
+	p := &schedule{Scenario: s, rand: r, began: now, cleared: now, rate: limiter{Rate: s.Rate}, prefix: "lock:stripe_cus_"}
 	switch s.Policy.Mode {
 	case Sequential:
 		p.places = 1
@@ -281,8 +282,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// record draws the name of a lock: a customer's.
-func (p *schedule) record() string { return "lock:stripe_cus_" + p.letters(14) }
+// record draws the name of a lock.
+func (p *schedule) record() string { return p.prefix + p.letters(14) }
 
 func (p *schedule) letters(n int) string {
 	const of = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
