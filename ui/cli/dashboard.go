@@ -28,11 +28,12 @@ func (e *env) dashboard(ctx context.Context, shared *sharedFlags) error {
 		return err
 	}
 	defer s.close()
-	return e.show(ctx, s, "")
+	return e.show(ctx, s, "", nil)
 }
 
-// show opens the dashboard on a session until the user quits. note is one more line of its header.
-func (e *env) show(ctx context.Context, s *session, note string) error {
+// show opens the dashboard on a session until the user quits. note is one more line of its header, and news another, asked
+// for whenever it is drawn; nil: none.
+func (e *env) show(ctx context.Context, s *session, note string, news func() string) error {
 	live := watcher.NewLive()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -42,7 +43,7 @@ func (e *env) show(ctx context.Context, s *session, note string) error {
 	defer orders.wait()
 	o := dashboard.Options{
 		Locks: live, Log: live, Releaser: orders, Query: s.query, URL: s.server.String(), Patterns: s.match,
-		ReadOnly: s.readOnly, Operator: s.operator, Timeout: s.timeout, Note: note, Now: e.now, Input: e.in,
+		ReadOnly: s.readOnly, Operator: s.operator, Timeout: s.timeout, Note: note, News: news, Now: e.now, Input: e.in,
 	}
 	if out, ok := e.out.(*os.File); ok {
 		o.Output = out

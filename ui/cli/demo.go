@@ -7,8 +7,6 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,13 +19,6 @@ import (
 
 // demoEvents are the notifications that watching needs.
 const demoEvents = "K$gxeh"
-
-// demoTTL is the shortest TTL of the demo's locks at any speed. What makes a machine pause for a moment does not get faster
-// with the demo, and a lock that expires meanwhile is another story than this one.
-const demoTTL = time.Second
-
-// demoScenarios are what a demo may show one day; the first is what this version does.
-var demoScenarios = []string{"burst", "crash", "overrun", "storm", "dirty-write"}
 
 func newDemoCommand(e *env, shared *sharedFlags) *cobra.Command {
 	d := &demo{env: e, speed: 1}
@@ -44,10 +35,20 @@ takes its record's lock, TTL 15s, for 2 seconds of work, over calls of 45 ms. On
 gets the lock, the other nine are denied and come back as the retry policy says: --retry-mode,
 --retry-interval, --retry-attempts, --retry-batch.
 
+Other scenarios, by --scenario:
+
+  crash        a worker takes the customer's lock for 2m30s and crashes
+  overrun      sections of 40s under a TTL of 15s, while others come
+  storm        400 webhooks at once, more than Make.com takes
+  dirty-write  a counter that thirty webhooks add to: without a lock, with one that is
+               released by DEL, with lockcore, and with lockcore and a store that checks
+               the fence; how many updates are lost in each, counted in the store
+
 With --once, or without a terminal, it plays one round and prints what came of it. With the
 default policy that takes 3 minutes and 6 seconds, until the last of the ten is done; with
 --speed 20 about 10 seconds. The times in the summary are real ones at any speed.`,
 		Example: `  locktop demo
+  locktop demo --scenario dirty-write --once --speed 20
   locktop demo --speed 20 --retry-mode parallel
   locktop demo --once --speed 20 --json | jq .same_key`,
 		Args: noArguments,
@@ -59,7 +60,7 @@ default policy that takes 3 minutes and 6 seconds, until the last of the ten is 
 		},
 	}
 	c.Flags().SortFlags = false
-	c.Flags().StringVar(&d.scenario, "scenario", demoScenarios[0], "the `name` of what is played; this version has burst")
+	c.Flags().StringVar(&d.scenario, "scenario", "burst", "the `name` of what is played: burst, crash, overrun, storm, dirty-write")
 	c.Flags().Var(&d.speed, "speed", "times real, from 1 to 1000: 60 makes a minute a second")
 	c.Flags().StringVar(&d.server, "server", demoEmbedded, "the `kind` of server: embedded, or redis for a redis-server from PATH")
 	c.Flags().BoolVar(&d.once, "once", false, "one round and a summary, no dashboard")
@@ -96,7 +97,7 @@ func (s *speed) String() string { return strconv.FormatFloat(float64(*s), 'f', -
 func (*speed) Type() string { return "number" }
 
 func (d *demo) run(ctx context.Context, shared sharedFlags) error {
-	s, burst, err := d.check(shared)
+	s, scenario, err := d.check(shared)
 	if err != nil {
 		return err
 	}
@@ -136,11 +137,11 @@ func (d *demo) run(ctx context.Context, shared sharedFlags) error {
 		return err
 	}
 	defer workers.Close()
-	warm(ctx, workers, burst.Workers)
-	locks := lockcore.New(workers, lockcore.WithClock(d.now))
+	warm(ctx, workers, scenario.plays[0].Workers)
+	stage := &stage{workers: workers, locks: lockcore.New(workers, lockcore.WithClock(d.now))}
 
 	if d.once || d.asJSON || !d.inTerminal || !d.outTerminal {
-		return d.playOnce(ctx, burst, locks)
+		return d.playOnce(ctx, scenario, stage)
 	}
 	// What is forced in the demo is put on record like everything, but not among what really happened.
 	dir, err := os.MkdirTemp("", "locktop-demo-state-")
@@ -149,20 +150,15 @@ func (d *demo) run(ctx context.Context, shared sharedFlags) error {
 	}
 	defer os.RemoveAll(dir)
 	session.stateDir = audit.Dir{Path: dir}
-	return d.playAgainAndAgain(ctx, session, burst, locks)
+	return d.playAgainAndAgain(ctx, session, scenario, stage)
 }
 
 // check reads the flags; it starts nothing.
-func (d *demo) check(shared sharedFlags) (*settings, makecom.Player, error) {
-	none := makecom.Player{}
-	for i, name := range demoScenarios {
-		if d.scenario == name && i > 0 {
-			return nil, none, usage("--scenario %s: this version does not have it yet; it has %s", name, demoScenarios[0])
-		} else if d.scenario == name {
-			break
-		} else if i == len(demoScenarios)-1 {
-			return nil, none, usage("--scenario %q: must be %s", d.scenario, demoScenarios[0])
-		}
+func (d *demo) check(shared sharedFlags) (*settings, demoScenario, error) {
+	none := demoScenario{}
+	scenario, err := demoScenarioOf(d.scenario)
+	if err != nil {
+		return nil, none, err
 	}
 	if d.server != demoEmbedded && d.server != demoRedis {
 		return nil, none, usage("--server %q: must be %s or %s", d.server, demoEmbedded, demoRedis)
@@ -172,22 +168,31 @@ func (d *demo) check(shared sharedFlags) (*settings, makecom.Player, error) {
 	if err != nil {
 		return nil, none, err
 	}
-	burst := makecom.DefaultPlayer
-	burst.Policy = s.query.Policy
-	burst = burst.Scale(float64(d.speed))
-	burst.TTL = max(burst.TTL, demoTTL)
-	s.query.Policy, s.query.Latency = burst.Policy, burst.Latency
-	return s, burst, burst.Validate()
+	scenario = scenario.at(s.query.Policy, float64(d.speed))
+	for _, play := range scenario.plays {
+		if err := play.Validate(); err != nil {
+			return nil, none, err
+		}
+	}
+	s.query.Policy, s.query.Latency = scenario.plays[0].Policy, scenario.plays[0].Latency
+	return s, scenario, nil
 }
 
-// playAgainAndAgain plays wave after wave and shows them, until the user quits.
-func (d *demo) playAgainAndAgain(ctx context.Context, s *session, burst makecom.Player, locks makecom.Locker) error {
+// playAgainAndAgain plays and shows it, until the user quits: wave after wave of one play, or one play after another.
+func (d *demo) playAgainAndAgain(ctx context.Context, s *session, scenario demoScenario, stage *stage) error {
 	playing, end := context.WithCancel(ctx)
-	played := make(chan error, 1)
-	go func() { played <- burst.Repeat(playing, locks) }()
-	err := d.show(ctx, s, "another terminal can join: "+d.joining(s.settings))
+	over := make(chan error, 1)
+	news := newNews(scenario)
+	go func() {
+		if len(scenario.plays) == 1 {
+			over <- scenario.plays[0].Repeat(playing, stage.locker(scenario.plays[0]))
+			return
+		}
+		over <- news.playInTurn(playing, scenario, stage)
+	}()
+	err := d.show(ctx, s, "another terminal can join: "+d.joining(s.settings), news.line)
 	end()
-	<-played
+	<-over
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -215,73 +220,56 @@ func (d *demo) joining(s *settings) string {
 }
 
 // playOnce plays one round and prints what came of it.
-func (d *demo) playOnce(ctx context.Context, burst makecom.Player, locks makecom.Locker) error {
-	progress := d.newProgress()
-	burst.Observe = progress.see
-	summary, err := burst.Run(ctx, locks)
-	progress.end()
-	if err != nil {
-		return err
+func (d *demo) playOnce(ctx context.Context, scenario demoScenario, stage *stage) error {
+	var all []played
+	for _, play := range scenario.plays {
+		progress := d.newProgress()
+		play.Observe = progress.see
+		summary, err := stage.run(ctx, play)
+		progress.end()
+		if err != nil {
+			return err
+		}
+		all = append(all, played{play.name, summary})
 	}
-	text := demoSummary(burst, summary)
+	text := demoText(scenario, all)
 	if d.asJSON {
-		if text, err = jsonOf(summary, ""); err != nil {
+		var err error
+		if text, err = jsonOf(demoJSON(scenario, all), ""); err != nil {
 			return err
 		}
 	}
 	if err := d.print(text); err != nil {
 		return err
 	}
-	if summary.Failed > 0 {
-		return failed("demo: in %d executions a call failed: %s", summary.Failed, watcher.NewText(*summary.Problem))
+	for _, p := range all {
+		if p.Failed > 0 && p.Problem != nil {
+			return failed("demo: in %d executions a call failed: %s", p.Failed, watcher.NewText(*p.Problem))
+		}
 	}
 	return nil
 }
 
-// demoSummary is what came of a round, for people.
-func demoSummary(b makecom.Player, s makecom.Summary) string {
-	var out strings.Builder
-	seconds := func(ms int64) string { return strconv.FormatFloat(float64(ms)/1000, 'f', 1, 64) + " s" }
-	number := strconv.Itoa
-	rate := func(c makecom.Clearance) string { return strconv.FormatFloat(c.ThroughputPerS, 'f', 1, 64) }
+// stage is where plays take place: the workers' connections.
+type stage struct {
+	workers *resp.Client
+	locks   *lockcore.Client
+}
 
-	out.WriteString(number(s.Webhooks) + " webhooks at once, " + number(s.Workers) + " workers, " + number(s.SameKey.Contenders) + " webhooks about one customer.\n")
-	if s.Speed != 1 {
-		out.WriteString("Played " + strconv.FormatFloat(s.Speed, 'f', -1, 64) + " times as fast; all times here are real ones.\n")
+// locker takes and releases locks as a play has it.
+func (s *stage) locker(p demoPlay) makecom.Locker {
+	if p.Guard == makecom.GuardDelete {
+		return &naive{client: s.workers}
 	}
-	out.WriteString("\n" + grid{
-		{"", "CLEARED IN", "PER SECOND", "ADDED LATENCY"},
-		{"one after the other", seconds(s.Sequential.ClearanceMs), rate(s.Sequential), number(int(s.Sequential.AddedLatencyMs)) + " ms"},
-		{"parallel, with a lock", seconds(s.Mutex.ClearanceMs), rate(s.Mutex), number(int(s.Mutex.AddedLatencyMs)) + " ms"},
-	}.String() + "\n")
+	return s.locks
+}
 
-	rows := grid{
-		{"faster", strconv.FormatFloat(s.Speedup, 'f', 1, 64) + " times: " + number(s.FirstTry) + " works were done by then, " + number(s.Webhooks-s.FirstTry) + " were denied at first"},
-		{"same customer", number(s.SameKey.Acquired) + " of " + number(s.SameKey.Contenders) + " got in, retry mode " + string(s.SameKey.RetryMode)},
+// run plays one round.
+func (s *stage) run(ctx context.Context, p demoPlay) (makecom.Summary, error) {
+	if p.stored && p.Store == nil {
+		store := newCounters(s.workers)
+		defer store.clear(ctx)
+		p.Store = store
 	}
-	if last := s.SameKey.LastDoneMs; last != nil {
-		rows = append(rows, []string{"the last one done", "after " + seconds(*last)})
-		var at []string
-		for _, ms := range s.SameKey.AcquireMs {
-			at = append(at, strings.TrimSuffix(seconds(ms), " s"))
-		}
-		rows = append(rows, []string{"got the lock at", strings.Join(at, "  ")})
-	}
-	rows = append(rows, []string{"retries", number(s.Retried) + " for " + number(s.Denied) + " denials"})
-	rows = append(rows, []string{"out of attempts", number(s.Exhausted)})
-	rows = append(rows, []string{"holds lost", number(s.Lost)})
-	if s.Forced > 0 {
-		rows = append(rows, []string{"of them by force", number(s.Forced)})
-	}
-	if s.Failed > 0 {
-		rows = append(rows, []string{"failed calls", number(s.Failed)})
-	}
-	if s.LeftHeld > 0 {
-		rows = append(rows, []string{"left held", number(s.LeftHeld) + ", until their TTL is over"})
-	}
-	for _, line := range b.Policy.Scale(1 / s.Speed).Warnings() {
-		rows = append(rows, []string{"note", line})
-	}
-	out.WriteString(rows.String())
-	return out.String()
+	return p.Run(ctx, s.locker(p))
 }

@@ -52,6 +52,7 @@ type Options struct {
 	Operator string        // who forces; must be set where there is a Releaser
 	Timeout  time.Duration // of a forced release; defaults to DefaultTimeout
 	Note     string        // one more line of the header, such as how a second terminal can join
+	News     func() string // and one that changes, asked for at each frame; nil, or an empty answer: none
 
 	Now     func() time.Time // defaults to time.Now
 	Input   io.Reader        // defaults to the terminal

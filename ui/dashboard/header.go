@@ -201,6 +201,11 @@ func (m *model) banners() []string {
 		}
 		say(dim, who+": "+howRecorded)
 	}
+	if m.o.News != nil {
+		if news := m.o.News(); news != "" {
+			say(cyan, watcher.NewText(news).String())
+		}
+	}
 	if m.o.Note != "" {
 		say(dim, watcher.NewText(m.o.Note).String())
 	}

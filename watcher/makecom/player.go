@@ -55,6 +55,8 @@ type Progress struct {
 	Done      int       // works that had the lock and are done
 	Exhausted int       // works that used up their attempts
 	Next      time.Time // when the first of those that wait may come back; zero if none waits
+	Refused   int       // webhooks that Make.com did not accept
+	Crashed   int       // works whose execution ended without releasing its lock
 }
 
 // Validate reports the first value that makes no sense, in one line.

@@ -87,7 +87,7 @@ func (p *play) observe() {
 	if p.player.Observe == nil {
 		return
 	}
-	o := Progress{Queued: len(p.queue), Held: p.held, Waiting: len(p.waiting), Done: p.done, Exhausted: p.exhausted}
+	o := Progress{Queued: len(p.queue), Held: p.held, Waiting: len(p.waiting), Done: p.done, Exhausted: p.exhausted, Refused: p.refused + p.overflowed, Crashed: p.crashed}
 	if o.Waiting > 0 {
 		o.Next = p.waiting[0].due
 	}
@@ -96,7 +96,7 @@ func (p *play) observe() {
 
 // execute starts one execution: with an owner of its own, since a retry is a new execution.
 func (p *play) execute(j *job) {
-	e := execution{job: *j, Player: p.player, locker: p.locker, redis: p.redis, owner: p.id(), start: time.Now()}
+	e := execution{job: *j, Player: p.player, locker: p.locker, redis: p.redis, holds: &p.holds, owner: p.id(), start: time.Now()}
 	go e.run(p.ctx, func(r report) {
 		r.job = j
 		p.reports <- r
@@ -109,6 +109,7 @@ type execution struct {
 	Player
 	locker Locker
 	redis  *plan
+	holds  *holds
 	owner  string
 	start  time.Time
 }
@@ -116,9 +117,10 @@ type execution struct {
 // run lives through an execution. Its times follow from one another, so that timers that are late don't add up.
 func (e *execution) run(ctx context.Context, tell func(report)) {
 	if e.Guard == GuardNone {
+		section, _ := e.hold(e.holds.number(&e.job))
 		r := report{what: done, held: true, entered: e.start}
-		tell(report{what: granted, at: e.start, ends: e.start.Add(e.sectionOf(&e.job))})
-		r.left = e.section(ctx, e.start, 0, &r)
+		tell(report{what: granted, at: e.start, ends: e.start.Add(section)})
+		r.left = e.inside(ctx, e.start, section, 0, &r)
 		r.at = r.left
 		tell(r)
 		return
@@ -144,16 +146,16 @@ func (e *execution) run(ctx context.Context, tell func(report)) {
 		tell(r)
 		return
 	}
-	section := e.sectionOf(&e.job)
+	section, crashes := e.hold(e.holds.number(&e.job))
 	tell(report{what: granted, at: reached, ends: answered.Add(section + e.Latency)})
 
 	r := report{what: done, held: true, entered: answered}
-	if e.crashing && sleep(ctx, answered.Add(section/2)) {
+	if crashes && sleep(ctx, answered.Add(section/2)) {
 		r.what, r.at, r.left = crashed, later(answered.Add(section/2), time.Now()), time.Now()
 		tell(r)
 		return
 	}
-	r.left = e.section(ctx, answered, hold.Fence, &r)
+	r.left = e.inside(ctx, answered, section, hold.Fence, &r)
 	if !sleep(ctx, answered.Add(section+e.Latency/2)) {
 		r.what, r.at = dropped, time.Now()
 		if r.err = e.letGo(ctx, hold.Fence); r.err != nil {
@@ -180,9 +182,9 @@ func (e *execution) run(ctx context.Context, tell func(report)) {
 	tell(r)
 }
 
-// section is the critical section: it reads the store at its beginning and writes it at its end, and tells when that was.
-func (e *execution) section(ctx context.Context, from time.Time, fence lockcore.Fence, r *report) time.Time {
-	until := from.Add(e.sectionOf(&e.job))
+// inside is the critical section: it reads the store at its beginning and writes it at its end, and tells when that was.
+func (e *execution) inside(ctx context.Context, from time.Time, section time.Duration, fence lockcore.Fence, r *report) time.Time {
+	until := from.Add(section)
 	if e.Guard != GuardFence {
 		fence = 0
 	}
@@ -239,12 +241,12 @@ func (p *play) countStore() (*Counted, error) {
 }
 
 // letGo releases what is held, or what may be, also when ctx has ended; nil if it is certain afterwards that nothing is.
-// A release can be repeated: it knows its hold by owner and fence.
+// A release of lockcore can be repeated: it knows its hold by owner and fence.
 func (e *execution) letGo(ctx context.Context, fence lockcore.Fence) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lettingGo)
 	defer cancel()
 	_, err := e.locker.Release(ctx, e.key, e.owner, &lockcore.ReleaseOptions{Fence: fence})
-	if errors.Is(err, lockcore.ErrNotHeld) {
+	if errors.Is(err, lockcore.ErrNotHeld) || errors.Is(err, ErrRemovedOther) {
 		return nil
 	}
 	return err

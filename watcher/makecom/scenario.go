@@ -70,9 +70,11 @@ type Scenario struct {
 	Guard   Guard         // "" is GuardOwner
 	Policy  Policy        // how denied work comes back
 
-	Crashing    int           // how many of the contenders end in the middle of their section and release nothing
-	Slow        int           // how many of the contenders take SlowSection instead of Section
-	SlowSection time.Duration // both are spread evenly among the contenders, the first of them included
+	// Of the first SameKey holds of the shared record, spread evenly and the very first included: how many end in the middle
+	// of their section and release nothing, and how many take SlowSection instead of Section.
+	Crashing    int
+	Slow        int
+	SlowSection time.Duration
 
 	Queue int  // webhooks that may wait for a worker; 0: any number
 	Rate  Rate // webhooks that are accepted
@@ -173,12 +175,16 @@ func (s Scenario) guard() Guard {
 	return s.Guard
 }
 
-// sectionOf is how long the section of a job takes.
-func (s Scenario) sectionOf(j *job) time.Duration {
-	if j.slow {
-		return s.SlowSection
+// hold says how long the section of a hold takes, and whether it ends before that without a release. It is number n, from 0,
+// of the holds of the shared record; negative: another record's.
+func (s Scenario) hold(n int) (section time.Duration, crashes bool) {
+	if n < 0 || n >= s.SameKey {
+		return s.Section, false
 	}
-	return s.Section
+	if section = s.Section; marked(n, s.Slow, s.SameKey) {
+		section = s.SlowSection
+	}
+	return section, marked(n, s.Crashing, s.SameKey)
 }
 
 // marked tells whether number i of so many is one of the n that are spread evenly among them, the first included.

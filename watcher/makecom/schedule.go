@@ -7,6 +7,7 @@ package makecom
 import (
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,6 +37,7 @@ type schedule struct {
 	batch   int       // of the present batch, those that have started
 	ends    time.Time // when the present batch will be over, as far as can be told
 	pending int       // jobs on the shared record that are not over
+	holds   holds     // of the shared record
 
 	began   time.Time
 	cleared time.Time // when the last execution of a webhook was over
@@ -47,8 +49,6 @@ type schedule struct {
 type job struct {
 	work, key string
 	shared    bool
-	slow      bool
-	crashing  bool
 	arrives   time.Time
 	first     bool      // its next execution, or the one that runs, is its first
 	tries     int       // so far
@@ -88,6 +88,17 @@ type report struct {
 	leak    bool      // it may have the lock still: releasing failed, and once more
 }
 
+// holds counts those of the shared record. The executions of a live play count together.
+type holds struct{ atomic.Int64 }
+
+// number is that of a job's hold, which has begun, from 0; negative where it is another record's.
+func (h *holds) number(j *job) int {
+	if !j.shared {
+		return -1
+	}
+	return int(h.Add(1)) - 1
+}
+
 func newSchedule(s Scenario, r *rand.Rand, now time.Time) *schedule {
 	p := &schedule{Scenario: s, rand: r, began: now, cleared: now, rate: limiter{Rate: s.Rate}, prefix: "lock:stripe_cus_"}
 	switch s.Policy.Mode {
@@ -116,6 +127,7 @@ func (p *schedule) arrive(now time.Time) {
 	}
 	if same > 0 {
 		p.sharedAt, p.sharedDone = nil, time.Time{}
+		p.holds.Store(0)
 	}
 	all := same + len(p.records)
 	among := all // the webhooks between which the contenders come
@@ -126,7 +138,6 @@ func (p *schedule) arrive(now time.Time) {
 	for i, others, come := 0, p.records, 0; i < all; i++ {
 		j := &job{work: "evt_" + p.letters(24), key: p.shared, shared: true, first: true}
 		if come < same && (i%every == 0 || len(others) == 0) {
-			j.slow, j.crashing = marked(come, p.Slow, same), marked(come, p.Crashing, same)
 			come++
 			p.pending++
 		} else {

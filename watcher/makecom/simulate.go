@@ -153,7 +153,7 @@ func (s *simulation) step(e *simulated) bool {
 		}
 	case releasing:
 		s.release(e)
-		out.at = e.start.Add(2*s.Latency + s.sectionOf(e.job))
+		out.at = out.left.Add(s.Latency)
 		e.goes(ending, out.at)
 	case crashing:
 		out.what, out.at = crashed, e.at
@@ -213,10 +213,10 @@ func (s *simulation) reach(e *simulated) {
 			l.until = e.at.Add(s.TTL)
 		}
 	}
-	section := s.sectionOf(e.job)
+	section, crashes := s.hold(s.holds.number(e.job))
 	*out = report{what: done, held: true, entered: answered, left: answered.Add(section)}
 	s.settle(report{job: e.job, what: granted, at: e.at, ends: out.left.Add(s.Latency)})
-	if e.job.crashing {
+	if crashes {
 		out.left = answered.Add(section / 2)
 		e.goes(crashing, out.left)
 		return
