@@ -101,6 +101,16 @@ func TestGoldenScreens(t *testing.T) {
 	golden(t, "wide", b)
 }
 
+func TestNewsIsAskedForAtEachFrame(t *testing.T) {
+	news := "lost 1"
+	b := newBench(t, func(o *Options) { o.News = func() string { return news } })
+	b.connect()
+	b.see("lost 1")
+	news = "lost 2"
+	b.pass(tickEvery)
+	b.see("lost 2")
+}
+
 func TestHeaderCounts(t *testing.T) {
 	b := newBench(t)
 	b.see("held ?  waiting ?")
@@ -325,6 +335,9 @@ func TestEverySizeAndEveryTextFits(t *testing.T) {
 		b := newBench(testing.TB(nil), func(o *Options) {
 			o.Profile = rapid.SampledFrom([]termenv.Profile{termenv.Ascii, termenv.ANSI, termenv.ANSI256, termenv.TrueColor}).Draw(t, "profile")
 			o.Note = rapid.SampledFrom(hostile).Draw(t, "note")
+			if news := rapid.SampledFrom(append(hostile, "")).Draw(t, "news"); rapid.Bool().Draw(t, "has news") {
+				o.News = func() string { return news }
+			}
 			o.URL = rapid.SampledFrom(hostile).Draw(t, "url")
 			o.ReadOnly = rapid.Bool().Draw(t, "read-only")
 		})
