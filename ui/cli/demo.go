@@ -137,7 +137,7 @@ func (d *demo) run(ctx context.Context, shared sharedFlags) error {
 		return err
 	}
 	defer workers.Close()
-	warm(ctx, workers, scenario.plays[0].Workers)
+	warm(ctx, overRESP{workers}, scenario.plays[0].Workers)
 	stage := &stage{workers: workers, locks: lockcore.New(workers, lockcore.WithClock(d.now))}
 
 	if d.once || d.asJSON || !d.inTerminal || !d.outTerminal {

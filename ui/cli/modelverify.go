@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"locktop/lockcore"
-	"locktop/lockcore/resp"
 	"locktop/watcher"
 	"locktop/watcher/makecom"
 )
@@ -75,7 +74,7 @@ func (m *model) played(ctx context.Context, settings *settings, s makecom.Scenar
 // warm opens connections, as those of workers that have been at it for a while are open. At high speed a play would feel the
 // difference. What goes wrong here goes wrong there again, and is counted there.
 func warm(ctx context.Context, client client, calls int) {
-	if _, ok := client.(*resp.Client); !ok {
+	if _, ok := client.(overRESP); !ok {
 		return
 	}
 	var all sync.WaitGroup
