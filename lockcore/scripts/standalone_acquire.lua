@@ -1,6 +1,7 @@
 -- acquire for callers that have nothing but EVAL.
 -- KEYS: as acquire's
--- ARGV: as acquire's; 3 '' is the owner, 7 and 8 may be left out
+-- ARGV: 1 owner, 2 TTL ms, 3 work, '' is the owner, 4 waiters kept, 5 retry interval ms, 6 attempts in all,
+--       7 request or '-', 8 not after: ms of the server's clock; both may be left out
 -- Reply: the fence, in digits
 -- Error: 'HELD …' the denial is recorded, 'GONE …' and 'REVOKED …' of a request whose hold is over, 'LATE …', 'INVALID …' nothing was
 --        done, or the server's own
@@ -16,18 +17,18 @@ local wrong = wrong_keys() or wrong_owner(owner)
   or (not whole(ARGV[6], 1, 1000000) and 'the attempts are no number from 1 on')
   or (request == '' and 'the request is empty; - names none')
   or wrong_request(request)
-  or (request ~= '-' and not whole(ARGV[8], 1, 999999999999999) and 'the request has no time after which it is refused')
+  or (request ~= '-' and not whole(ARGV[8], 1, 9999999999999) and 'the request has no time after which it is refused')
 if wrong then return invalid(wrong) end
 if not work or work == '' then work = owner end
 
-local ARGV = {owner, ttl, work, ARGV[4], ARGV[5], ARGV[6], request, ARGV[8] or '0'}
+local ARGV = {owner, ttl, work, ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6], request, string.format('%013.0f', tonumber(ARGV[8]) or 0)}
 
 local function step()
 --@ acquire
 end
 
 local reply = step()
-if type(reply) == 'string' then return (string.match(reply, '^%d+ (%d+) ')) end
+if type(reply) == 'string' then return (string.match(reply, '^%d+ 0*(%d+) ')) end
 if reply.err then return reply end
 if reply[1] == 'held' then
   return redis.error_reply('HELD ' .. held_by(reply) .. ', attempt ' .. reply[6])

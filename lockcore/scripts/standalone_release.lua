@@ -20,6 +20,7 @@ else
   sent = ''
 end
 
+if fence ~= '' then fence = string.rep('0', 16 - #fence) .. fence end
 local ARGV = {owner, fence, request, sent}
 
 local function step()
