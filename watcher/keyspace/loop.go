@@ -109,6 +109,10 @@ func (s *Source) hear(ctx context.Context, n news) {
 		s.send(watcher.Event{Type: watcher.Connected, Node: p.node, Link: &link, Reason: link.Warning})
 		s.startScan(ctx, p)
 	case lost:
+		if !p.up && !p.problem.Empty() { // it stays away: that is the same gap, whatever the next try says
+			p.problem = watcher.NewText(n.why)
+			return
+		}
 		p.up, p.problem = false, watcher.NewText(n.why)
 		s.endScan(p)
 		s.release(p)
