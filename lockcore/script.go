@@ -36,20 +36,21 @@ func Scripts() []*Script {
 	return []*Script{acquireScript, extendScript, releaseScript, forceReleaseScript, seizeScript, undoScript}
 }
 
-// include is a line of a step that stands for another file: "--@ ledger" for scripts/ledger.lua, with what that file
-// includes. What only few calls need is included where they need it, since a function costs time whenever it is made;
-// what all calls need comes as plain statements.
+// include is a line of a step that stands for another file: "--@ ledger" for scripts/ledger.lua. What
+// only few calls need is included where they need it, since a function costs time whenever it is made; what all
+// calls need comes as plain statements.
 var include = regexp.MustCompile(`(?m)^ *--@ (\w+)\n`)
 
 func newScript(name string) *Script {
-	source := scriptText(name)
+	source := assembled(name)
 	sum := sha1.Sum([]byte(source))
 	return &Script{Name: name, Source: source, SHA1: hex.EncodeToString(sum[:])}
 }
 
-func scriptText(name string) string {
+// assembled is a file with what it includes.
+func assembled(name string) string {
 	return include.ReplaceAllStringFunc(scriptFile(name), func(line string) string {
-		return scriptText(include.FindStringSubmatch(line)[1])
+		return assembled(include.FindStringSubmatch(line)[1])
 	})
 }
 

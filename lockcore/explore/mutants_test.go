@@ -57,7 +57,7 @@ var (
 		ttl: 2, timeout: 1, until: 1, tries: 2, losses: 1, copies: 1}
 )
 
-const speaksOf = "if math.abs(deadline - ends) <= DEADLINE_TOLERANCE_MS then return true end"
+const agrees = "if math.abs(deadline - ends) > DEADLINE_TOLERANCE_MS then"
 
 var mutations = []mutation{
 	{"the owner is not compared", nameless, "release", "if holder == owner then", "if holder then", "a release ended a hold that it does not name"},
@@ -65,18 +65,18 @@ var mutations = []mutation{
 	{"a release deletes whatever its owner has", oneAfterTheOther, "release", "if (fence == '' or recorded and fence == sub(s, 34, 49)) and (request == '' or recorded and request == match(s, '^%S+', 101)) then", "if true then", "a release ended a hold that it does not name"},
 	{"a release does not compare the fence", oneAfterTheOther, "release", "(fence == '' or recorded and fence == sub(s, 34, 49))", "true", "a release ended a hold that it does not name"},
 	{"giving up does not compare the request", oneAfterTheOther, "release", "(request == '' or recorded and request == match(s, '^%S+', 101))", "true", "a release ended a hold that it does not name"},
-	{"a release believes a stale ledger", besides, "release", speaksOf, "if true then return true end", "a release ended a hold that it does not name"},
+	{"a release believes a stale ledger", besides, "release", agrees, "if false then", "a release ended a hold that it does not name"},
 	{"giving up leaves no word of it", oneAfterTheOther, "release", "    redis.call('HSET', ledger, 'r', requests)\n", "", "a request was granted that had been given up"},
 	{"a release tells nobody", operated, "release", "past.flags = 't'", "past.flags = ''", "to an owner who knows"},
 
 	{"an acquire overwrites", expiring, "acquire", "redis.pcall('SET', lock, owner, 'NX', 'PXAT', deadline)", "redis.pcall('SET', lock, owner, 'PXAT', deadline)", "an acquire changed a lock that was held"},
 	{"the fence does not rise", oneAfterTheOther, "acquire", "highest + 1)", "highest)", "a new hold has the fence"},
 	{"the fence is the clock's", oneAfterTheOther, "acquire", "if clock <= highest then", "if false then", "a new hold has the fence"},
-	{"an acquire tells nobody", operated, "acquire", "no('ended', holder, '', '', request, '', true)", "no('ended', holder, '', '', request, '')", "to an owner who knows"},
+	{"an acquire tells nobody", operated, "acquire", "no('ended', '', '', request, '', true)", "no('ended', '', '', request, '')", "to an owner who knows"},
 	{"a repeat is denied", oneAfterTheOther, "acquire", "(request == '-' or request == match(s, '^%S+', 101))", "false", "the repeat of a live request is denied"},
 	{"every request of the owner's is a repeat", sameName, "acquire", "(request == '-' or request == match(s, '^%S+', 101))", "true", "yes to another request"},
 	{"a repeat gets a new fence", oneAfterTheOther, "acquire", "return now .. ' ' .. fence .. ' ' .. digits(pttl) .. ' 1'", "return now .. ' ' .. digits(fence + 1) .. ' ' .. digits(pttl) .. ' 1'", "the repeat of a live request has the fence"},
-	{"an acquire believes a stale ledger", besides, "acquire", speaksOf, "if true then return true end", "yes to another request"},
+	{"an acquire believes a stale ledger", besides, "acquire", agrees, "if false then", "yes to another request"},
 	{"ended requests are forgotten", copied, "acquire", "    refused = 'ended'\n", "", "granted"},
 	{"no request is ever late", late, "acquire", "if now > ARGV[6] then", "if false then", "a request was granted after its time"},
 	{"what cannot be recorded is held all the same", refusing, "acquire", "if granted then redis.call('DEL', lock) end", "", "denied or failed changed the lock"},
@@ -86,14 +86,14 @@ var mutations = []mutation{
 	{"an extend shortens", shorter, "extend", "if left < 0 or left >= ttl then", "if left < 0 then", "an extend shortened the hold"},
 	{"an extend creates", expiring, "extend", "local holder = redis.call('GET', lock)", "redis.call('SET', lock, owner, 'NX', 'PX', ARGV[2])\nlocal holder = redis.call('GET', lock)", "a step that was denied or failed changed the lock"},
 	{"an extend does not compare the owner", nameless, "extend", "local holder = redis.call('GET', lock)", "local holder = redis.call('GET', lock) and owner", "an extend says yes to somebody"},
-	{"an extend believes a stale ledger", besides, "extend", speaksOf, "if true then return true end", "an extend says yes to somebody"},
+	{"an extend believes a stale ledger", besides, "extend", agrees, "if false then", "an extend says yes to somebody"},
 	{"an extend tells nobody", operated, "extend", "past.flags = 't'", "past.flags = ''", "to an owner who knows"},
 	{"an extend promises more than it did", expiring, "extend", "digits(left)\n", "digits(left + 1000)\n", "an extend tells another TTL"},
 
 	{"an overrun is counted at each call", late, "extend", "past.flags ~= '' or sent == ''", "sent == ''", "an overrun was counted twice"},
 	{"an overrun is counted at each release", late, "release", "past.flags ~= '' or sent == ''", "sent == ''", "an overrun was counted twice"},
 	{"a call that was sent in time is an overrun", late, "release", "  if late <= 0 then return end\n", "", "sent in time"},
-	{"every overrun is an overlap", late, "release", "local overlap = holder and holder ~= past.owner and not holder_recorded", "local overlap = true", "nobody else had got in"},
+	{"every overrun is an overlap", late, "release", "local overlap = holder and holder ~= past.owner and not recorded", "local overlap = true", "nobody else had got in"},
 	{"a hold that was ended by force is overrun", lateAndForced, "release", "if past.how ~= 'expired' or past.flags", "if past.flags", "an overrun was counted of a hold that did not expire"},
 
 	{"a forced release does not compare the owner", blindly, "force_release", "local meant = holder == ARGV[1]", "local meant = holder", "a forced release ended another hold"},

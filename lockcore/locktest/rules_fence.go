@@ -90,7 +90,7 @@ var fenceRules = []Rule{
 			}
 		},
 		Mutations: []Mutation{
-			{Script: "acquire", Take: "  if math.abs(deadline - ends) <= DEADLINE_TOLERANCE_MS then return true end\n", Put: "  if true then return true end\n"},
+			{Script: "acquire", Take: "if math.abs(deadline - ends) > DEADLINE_TOLERANCE_MS then", Put: "if false then"},
 		},
 	},
 }

@@ -64,7 +64,7 @@ var overrunRules = []Rule{
 		Mutations: []Mutation{
 			{Script: "release", Take: "past.flags ~= '' or sent == ''", Put: "sent == ''"},
 			{Script: "extend", Take: "past.flags ~= '' or sent == ''", Put: "sent == ''"},
-			{Script: "release", Take: "    note_overrun(holds, past, holder, recorded, sent)\n", Put: ""},
+			{Script: "release", Take: "    note_overrun(holds, past, sent)\n", Put: ""},
 		},
 	},
 	{
@@ -96,7 +96,7 @@ var overrunRules = []Rule{
 		},
 		Mutations: []Mutation{
 			{Script: "release", Take: "      overlap = true\n", Put: ""},
-			{Script: "release", Take: "local overlap = holder and holder ~= past.owner and not holder_recorded", Put: "local overlap = false"},
+			{Script: "release", Take: "local overlap = holder and holder ~= past.owner and not recorded", Put: "local overlap = false"},
 		},
 	},
 	{

@@ -84,7 +84,7 @@ var seizeRules = []Rule{
 		},
 		Mutations: []Mutation{
 			{Script: "seize", Take: "\nif mine then\n", Put: "\nif false then\n"},
-			{Script: "seize", Take: "  if mine.field == 's' and pttl and", Put: "  if true or"},
+			{Script: "seize", Take: "  if mine.field == 's' and holder", Put: "  if true or holder"},
 		},
 	},
 	{

@@ -47,7 +47,7 @@ var undoRules = []Rule{
 		Mutations: []Mutation{
 			{Script: "undo", Take: "'NX', 'PXAT', digits(tonumber(last.deadline)))", Put: "'NX', 'PX', '60000')"},
 			{Script: "undo", Take: "sub(s, 1, 78) .. LASTS .. last.request .. ' ' .. last.owner", Put: "s"},
-			{Script: "undo", Take: "== ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. last.fence and holder", Put: "== '' and holder"},
+			{Script: "undo", Take: "== ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. last.fence and recorded", Put: "== '' and recorded"},
 		},
 	},
 	{

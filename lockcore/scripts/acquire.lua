@@ -45,16 +45,16 @@ if granted and granted.err then granted, refused = nil, granted.err end
 local acquired, left = now, ttl
 
 if not granted then
+  local holder = redis.call('GET', lock)
+  local pttl = holder and redis.call('PTTL', lock) or -2
+  --@ recorded
   --@ digits
-  --@ speaks
   --@ no_yes
   --@ past
   --@ denial
 
-  local holder = redis.call('GET', lock)
-  local pttl = holder and redis.call('PTTL', lock)
   local fence = '0'
-  if holder and s and speaks(s, holder, pttl) then
+  if recorded then
     fence = sub(s, 34, 49)
     if holder == owner and (request == '-' or request == match(s, '^%S+', 101)) then
       local no_yes = refused_write()
@@ -63,7 +63,7 @@ if not granted then
     end
   end
   if refused == 'late' then return {'late', '', '-2', '0', now} end
-  if refused == 'ended' then return no('ended', holder, '', '', request, '', true) end
+  if refused == 'ended' then return no('ended', '', '', request, '', true) end
   if refused and (not holder or find(refused, 'READONLY', 1, true)) then return redis.error_reply(refused) end
   if holder and (holder ~= owner or request ~= '-') then
     local attempts, denied = denial(pttl)

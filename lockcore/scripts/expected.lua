@@ -3,15 +3,13 @@
 
 local SEEN_TOLERANCE_MS = 50
 
-local holder = redis.call('GET', lock)
-local left = holder and redis.call('PTTL', lock)
 local meant = holder == ARGV[1]
+local left = pttl
 
 -- The state in parts, with the hold that is in Redis as the ledger has it or would have it: its fence and times,
 -- and its request and owner.
 local highest, slot, covers, last = '0000000000000000', '0', UNKNOWN, nil
-local times, who, hold_fence, acquired, recorded = nil, nil, '0', UNKNOWN, false
-local s = redis.pcall('HGET', ledger, 's')
+local times, who, hold_fence, acquired = nil, nil, '0', UNKNOWN
 local unreadable = type(s) == 'table' and s.err or nil
 if type(s) == 'string' then
   local _, head = find(s, '^%d+ [0-7] %d+ ')
@@ -20,8 +18,8 @@ if type(s) == 'string' then
     unreadable = 'damaged: its state begins with ' .. sub(s, 1, 40)
   else
     last = s
-    if meant and speaks(s, holder, left) then
-      times, who, hold_fence, acquired, recorded = sub(s, 34, 77), sub(s, 101), sub(s, 34, 49), sub(s, 51, 63), true
+    if recorded then
+      times, who, hold_fence, acquired = sub(s, 34, 77), sub(s, 101), sub(s, 34, 49), sub(s, 51, 63)
     end
   end
 end

@@ -9,20 +9,14 @@ local owner, ttl, fence = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 --@ ledger
 --@ digits
---@ speaks
+--@ present
 
-local holder = redis.call('GET', lock)
-local left, s, recorded
-if holder == owner then
-  left = redis.call('PTTL', lock)
-  s = redis.pcall('HGET', ledger, 's')
-  recorded = type(s) == 'string' and speaks(s, holder, left)
-end
 if holder ~= owner or fence ~= '' and (not recorded or fence ~= sub(s, 34, 49)) then
   --@ past
-  return no('gone', holder, owner, fence, '', ARGV[4], true)
+  return no('gone', owner, fence, '', ARGV[4], true)
 end
 
+local left = pttl
 if left < 0 or left >= ttl then
   --@ no_yes
   local refused = refused_write()

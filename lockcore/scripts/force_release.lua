@@ -11,7 +11,7 @@ local lock, ledger = KEYS[1], KEYS[2]
 --@ ledger
 --@ limits
 --@ digits
---@ speaks
+--@ present
 --@ past
 --@ expected
 
@@ -22,7 +22,7 @@ if before and before.how == 'forced' or type(r) == 'string' and string.find(r, '
   return now .. ' ' .. (before and before.fence or '0') .. ' -1 -1 1 '
 end
 
-if not meant then return no('changed', holder, ARGV[1], ARGV[2], '', '', false) end
+if not meant then return no('changed', ARGV[1], ARGV[2], '', '', false) end
 
 redis.call('DEL', lock)
 

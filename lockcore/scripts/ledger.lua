@@ -32,6 +32,7 @@
 -- is included where it is needed.
 
 local DAY_MS = 86400000
+local DEADLINE_TOLERANCE_MS = 5
 local UNKNOWN = '0000000000000' -- a time
 local LASTS = '0000000000000 - - - - ' -- from ended to reason, of a hold that has not ended
 local match, find, sub, byte, format = string.match, string.find, string.sub, string.byte, string.format

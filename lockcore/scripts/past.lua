@@ -1,4 +1,5 @@
--- What the ledger remembers of holds that are over: for answers that say what became of one. Needs digits and speaks.
+-- What the ledger remembers of holds that are over: for answers that say what became of one. It speaks of
+-- holder, pttl, s and recorded as they were found.
 
 -- apart takes a hold's record apart: fence, acquired, deadline, at, how, flags, op, by, reason, request, owner.
 -- It gives nil where it is none.
@@ -57,11 +58,11 @@ end
 
 -- note_overrun counts a hold whose owner was at work after its deadline, as a call of its own that was
 -- sent after it proves; once for each fence. Somebody else who got in meanwhile makes it an overlap.
-local function note_overrun(holds, past, holder, holder_recorded, sent)
+local function note_overrun(holds, past, sent)
   if past.how ~= 'expired' or past.flags ~= '' or sent == '' or past.deadline == UNKNOWN then return end
   local late = tonumber(sent) - tonumber(past.deadline)
   if late <= 0 then return end
-  local overlap = holder and holder ~= past.owner and not holder_recorded
+  local overlap = holder and holder ~= past.owner and not recorded
   for _, e in ipairs(holds) do
     if tonumber(e.fence) > tonumber(past.fence) and e.owner ~= past.owner and tonumber(e.acquired) <= tonumber(sent) then
       overlap = true
@@ -74,16 +75,9 @@ local function note_overrun(holds, past, holder, holder_recorded, sent)
     'l', digits((tonumber(counted[2] or nil) or 0) + (overlap and 1 or 0)))
 end
 
--- refusal begins a no: {why, holder or '', its TTL ms, -1 or -2, its fence or 0, now}. It tells besides whether the
--- ledger speaks of the holder.
-local function refusal(why, holder)
-  local pttl, holder_fence, recorded = -2, '0', false
-  if holder then
-    pttl = redis.call('PTTL', lock)
-    local s = redis.pcall('HGET', ledger, 's')
-    if type(s) == 'string' and speaks(s, holder, pttl) then holder_fence, recorded = sub(s, 34, 49), true end
-  end
-  return {why, holder or '', digits(pttl), holder_fence, now}, recorded
+-- refusal begins a no: {why, holder or '', its TTL ms, -1 or -2, its fence or 0, now}.
+local function refusal(why)
+  return {why, holder or '', digits(pttl), recorded and sub(s, 34, 49) or '0', now}
 end
 
 -- with_past adds the hold that was meant, where the ledger remembers it: {…, how, time ms, operation, by,
@@ -96,13 +90,13 @@ end
 
 -- no answers a call about a hold that is not in Redis, or not as expected: a refusal with the past of that hold.
 -- sent is when its owner's call left, '' where unknown or where it is not its owner who asks.
-local function no(why, holder, owner, fence, request, sent, owner_asks)
+local function no(why, owner, fence, request, sent, owner_asks)
   local holds = remembered()
-  local reply, recorded = refusal(why, holder)
+  local reply = refusal(why)
   local past = newest(holds, owner, fence, '', request)
   if past and recorded and past.field == 's' then past = nil end -- that one is not over
   if past then
-    note_overrun(holds, past, holder, recorded, sent)
+    note_overrun(holds, past, sent)
     if owner_asks and past.how == 'forced' and past.flags == '' then
       past.flags = 't' -- from here on it cannot be undone
       redis.pcall('HSET', ledger, past.field, as_text(past))

@@ -9,13 +9,9 @@ local lock, ledger = KEYS[1], KEYS[2]
 local owner, fence, request = ARGV[1], ARGV[2], ARGV[3]
 
 --@ ledger
---@ speaks
+--@ present
 
-local holder = redis.call('GET', lock)
 if holder == owner then
-  local pttl = redis.call('PTTL', lock)
-  local s = redis.pcall('HGET', ledger, 's')
-  local recorded = type(s) == 'string' and speaks(s, holder, pttl)
   if (fence == '' or recorded and fence == sub(s, 34, 49)) and (request == '' or recorded and request == match(s, '^%S+', 101)) then
     -- The lock first: where the ledger cannot be written, the lock is free all the same.
     redis.call('DEL', lock)
@@ -37,4 +33,4 @@ if request ~= '' then
     if redis.call('PTTL', ledger) < 0 then redis.call('PEXPIRE', ledger, digits(DAY_MS)) end
   end
 end
-return no('gone', holder, owner, fence, request, ARGV[4], true)
+return no('gone', owner, fence, request, ARGV[4], true)

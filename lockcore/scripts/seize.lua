@@ -13,7 +13,7 @@ local lock, ledger = KEYS[1], KEYS[2]
 --@ ledger
 --@ limits
 --@ digits
---@ speaks
+--@ present
 --@ past
 --@ expected
 
@@ -21,18 +21,17 @@ local lock, ledger = KEYS[1], KEYS[2]
 local holds = remembered()
 local mine = newest(holds, ARGV[7], '', '', ARGV[4])
 if mine then
-  local pttl = holder == ARGV[7] and redis.call('PTTL', lock)
-  if mine.field == 's' and pttl and speaks(s, holder, pttl) then
+  if mine.field == 's' and holder == ARGV[7] and recorded then
     local old = newest(holds, '', '', ARGV[4], '')
     --@ no_yes
     local refused = refused_write()
     if refused then return redis.error_reply(refused) end
     return now .. ' ' .. mine.fence .. ' ' .. digits(pttl) .. ' ' .. (old and old.fence or '0') .. ' -1 -1 1'
   end
-  return no('gone', holder, ARGV[7], '', ARGV[4], '', false)
+  return no('gone', ARGV[7], '', ARGV[4], '', false)
 end
 
-if not meant then return no('changed', holder, ARGV[1], ARGV[2], '', '', false) end
+if not meant then return no('changed', ARGV[1], ARGV[2], '', '', false) end
 if unreadable then return redis.error_reply('LEDGER ' .. unreadable) end
 
 local ttl = tonumber(ARGV[8])

@@ -10,16 +10,15 @@ local lock, ledger = KEYS[1], KEYS[2]
 
 --@ ledger
 --@ digits
---@ speaks
+--@ present
 --@ past
 
-local holder = redis.call('GET', lock)
-local s = redis.call('HGET', ledger, 's')
+if type(s) == 'table' then return s end -- the server's error
 local last = s and apart(sub(s, 34))
 
 -- refuse says no, with the hold that was forced and its owner.
 local function refuse(why)
-  local reply = refusal(why, holder)
+  local reply = refusal(why)
   for _, e in ipairs(remembered()) do
     if e.op == ARGV[1] and e.how == 'forced' then
       with_past(reply, e)
@@ -31,9 +30,7 @@ end
 
 if not last then return refuse('unknown') end
 
-local pttl = holder and redis.call('PTTL', lock)
-if redis.call('HGET', ledger, 'u') == ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. last.fence and holder
-    and speaks(s, holder, pttl) then
+if redis.call('HGET', ledger, 'u') == ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. last.fence and recorded then
   --@ no_yes
   local refused = refused_write()
   if refused then return redis.error_reply(refused) end
