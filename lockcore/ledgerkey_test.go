@@ -58,8 +58,8 @@ func FuzzNoTwoLocksShareALedger(f *testing.F) {
 
 func FuzzALedgerIsDataFromOutside(f *testing.F) {
 	f.Add("h", "1 2 3 - me", "w:evt", "1 2 3 me")
-	f.Add("p0", "released 1 - - - 1 2 3 - me", "m", "1.79e15")
-	f.Add("e", "forced 1 op by reason", "x", "9 9")
+	f.Add("p0", "1 2 3 4 released - - - - me", "m", "1.79e15")
+	f.Add("s", "5 0 9 1 2 3 4 forced op by reason r me", "x", "9 9")
 	f.Fuzz(func(t *testing.T, n1, v1, n2, v2 string) {
 		l := parseLedger(map[string]string{n1: v1, n2: v2})
 		if l == nil {

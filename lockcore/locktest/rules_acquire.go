@@ -224,10 +224,18 @@ var acquireRules = []Rule{
 			if left := s.Do("TTL", "locktop:{lock:plain}"); strings.HasPrefix(left, "-") {
 				t.Errorf("a ledger that a denial began has %s seconds left", left)
 			}
+			s.Do("SET", "lock:forever", "me")
+			if _, err := c.Acquire(c.ctx, "lock:forever", "me", ttl, &lockcore.AcquireOptions{Request: lockcore.NoRequest}); err != nil {
+				t.Errorf("a lock that its owner has without a ledger: %v", err)
+			}
+			if left := s.Do("TTL", "locktop:{lock:forever}"); left != "86400" && left != "86399" {
+				t.Errorf("the ledger of a lock without TTL has %s seconds left, should be a day", left)
+			}
 		},
 		Mutations: []Mutation{
 			{Script: "acquire", Take: "  local renewed = redis.pcall('PEXPIREAT', ledger, format('%.0f', renew))\n", Put: "  local renewed = nil\n"},
 			{Script: "acquire", Take: "    redis.pcall('PEXPIRE', ledger, digits(math.max(pttl, 0) + DAY_MS))\n", Put: ""},
+			{Script: "acquire", Take: "(left < 0 and now or deadline)", Put: "deadline"},
 		},
 	},
 }

@@ -79,7 +79,7 @@ end
 -- The lock is this owner's: a fence, and the hold on record.
 if #deadline < 13 then deadline = format('%013.0f', deadline) end
 --@ issue
-local renew = covers < deadline and now_ms + math.max(left, 0) + DAY_MS
+local renew = covers < (left < 0 and now or deadline) and now_ms + math.max(left, 0) + DAY_MS
 if renew then covers = format('%013.0f', renew - DAY_MS / 2) end
 local ring, archived
 if s then

@@ -1,6 +1,6 @@
 -- recorded: is the hold of the state the one that is in Redis? One that has not ended, of the same owner, and
 -- deadlines that agree. Else somebody who keeps no ledger took the lock.
-local recorded = holder and type(s) == 'string' and byte(s, 93) == 45 -- "-"
+local recorded = holder and type(s) == 'string' and #s > 101 and byte(s, 93) == 45 -- "-"
   and sub(s, (find(s, ' ', 101, true) or #s) + 1) == holder
 if recorded then
   local deadline, ends = tonumber(sub(s, 65, 77)) or -DAY_MS, pttl < 0 and 0 or now_ms + pttl
