@@ -291,11 +291,7 @@ func momentsOf(all []int64) string {
 func tenths(ms int64) string { return strconv.FormatFloat(float64(ms)/1000, 'f', 1, 64) + " s" }
 
 func hundredths(ms int64) string {
-	text := strconv.FormatFloat(float64(ms)/1000, 'f', 2, 64)
-	if strings.HasSuffix(text, "0") {
-		text = text[:len(text)-1]
-	}
-	return text + " s"
+	return strings.TrimSuffix(strconv.FormatFloat(float64(ms)/1000, 'f', 2, 64), "0") + " s"
 }
 
 func rateText(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }

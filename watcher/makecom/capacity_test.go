@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,28 @@ func TestOverlapIsAsLikelyAsAnotherTryInTheTimeThatTheSectionOutlivesItsLock(t *
 	s.Section = 15 * time.Second
 	if p := capacity(t, s).OverlapProbability; p != 0 {
 		t.Errorf("a section within its TTL: %v", p)
+	}
+}
+
+func TestOverlapIsAsLikelyAsInSimulationsWithTriesAtRandom(t *testing.T) {
+	const runs, perSecond = 4000, 0.2
+	s := DefaultScenario
+	s.Section, s.Latency, s.Workers, s.SameKey, s.Policy.Attempts = 20*time.Second, 0, 1000, 1, 0
+	random := rand.New(rand.NewPCG(5, 6))
+	overlaps := 0
+	for range runs {
+		sim := newSimulation(s, nil)
+		for at := 0.0; at < 20; at += random.ExpFloat64() / perSecond {
+			sim.coming = append(sim.coming, &job{key: "k", first: true, arrives: epoch.Add(time.Duration(at * float64(time.Second)))})
+		}
+		sim.play()
+		if sim.overlaps() > 0 {
+			overlaps++
+		}
+	}
+	// Tries of the first 15 seconds are denied and don't come back; the next one gets in and keeps out the rest.
+	if got, want := float64(overlaps)/runs, s.overlapProbability(perSecond); math.Abs(got-want) > 0.03 {
+		t.Errorf("an overlap in %.3f of the simulations; the closed form says %.3f", got, want)
 	}
 }
 

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
-	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -512,151 +510,28 @@ func TestBurstThatIsStoppedReleasesWhatItHolds(t *testing.T) {
 	goleak.VerifyNone(t, before)
 }
 
-// guarded counts who is inside of each record the way that goes wrong if two are: by reading, then writing.
-type guarded struct {
-	t testing.TB
-	*lockcore.Client
-	pool   *resp.Client
-	fences sync.Map // by owner
-	mu     sync.Mutex
-	count  map[string]*atomic.Int64
-}
-
-func guard(t testing.TB, server *locktest.Redis) *guarded {
-	pool, err := resp.New(resp.Options{URL: server.URL()})
+// What a play takes on a redis-server, as a multiple of what the simulation predicts: 1 on an idle machine.
+func BenchmarkPlayAgainstPrediction(b *testing.B) {
+	pool, err := resp.New(resp.Options{URL: locktest.StartRedis(b).URL()})
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
-	t.Cleanup(func() { pool.Close() })
-	return &guarded{t: t, Client: lockcore.New(pool), pool: pool, count: map[string]*atomic.Int64{}}
-}
-
-func (g *guarded) record(key string) *atomic.Int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.count[key] == nil {
-		g.count[key] = new(atomic.Int64)
+	defer pool.Close()
+	p := DefaultPlayer
+	p.SameKey = 1
+	p.Scenario = p.Scenario.Scale(5)
+	predicted, err := p.Simulate(nil)
+	if err != nil {
+		b.Fatal(err)
 	}
-	return g.count[key]
-}
-
-func (g *guarded) entered() map[string]int64 {
-	all := map[string]int64{}
-	for key, n := range g.count {
-		if n.Load() > 0 {
-			all[key] = n.Load()
+	ratio, n := 0.0, 0
+	for b.Loop() {
+		measured, err := p.Run(b.Context(), lockcore.New(pool))
+		if err != nil {
+			b.Fatal(err)
 		}
+		ratio += float64(measured.Mutex.ClearanceMs) / float64(predicted.Mutex.ClearanceMs)
+		n++
 	}
-	return all
-}
-
-func (g *guarded) Acquire(ctx context.Context, key, owner string, ttl time.Duration, o *lockcore.AcquireOptions) (*lockcore.Hold, error) {
-	h, err := g.Client.Acquire(ctx, key, owner, ttl, o)
-	if err == nil {
-		g.fences.Store(owner, h.Fence)
-	}
-	return h, err
-}
-
-func (g *guarded) Release(ctx context.Context, key, owner string, o *lockcore.ReleaseOptions) (*lockcore.Release, error) {
-	// Only an acquire that was cut off has no fence to release with.
-	if fence, ok := g.fences.Load(owner); ok && (o == nil || o.Fence != fence) {
-		g.t.Errorf("a release of fence %v with %+v", fence, o)
-	}
-	n := g.record(key)
-	read := n.Load()
-	runtime.Gosched()
-	n.Store(read + 1)
-	return g.Client.Release(ctx, key, owner, o)
-}
-
-// memory is a Locker without a server: for exact times. late, if not nil, is how late a call reaches it.
-type memory struct {
-	t        testing.TB
-	mu       sync.Mutex
-	locks    map[string]lockcore.Hold
-	fence    lockcore.Fence
-	calls    []asked
-	acquired int
-	released int
-	late     func() time.Duration
-	acquire  func(n int) error // what the nth acquire answers instead; it is done but for ErrUnreachable
-	release  func(n int) error // what the nth release answers, and is not done
-}
-
-type asked struct {
-	key, owner string
-	at         time.Time
-	lockcore.AcquireOptions
-}
-
-func newMemory(t testing.TB) *memory { return &memory{t: t, locks: map[string]lockcore.Hold{}} }
-
-func (m *memory) wait() {
-	if m.late != nil {
-		m.mu.Lock()
-		d := m.late()
-		m.mu.Unlock()
-		time.Sleep(d)
-	}
-}
-
-func (m *memory) inside() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := 0
-	for _, h := range m.locks {
-		if time.Now().Before(h.Until) {
-			n++
-		}
-	}
-	return n
-}
-
-func (m *memory) Acquire(ctx context.Context, key, owner string, ttl time.Duration, o *lockcore.AcquireOptions) (*lockcore.Hold, error) {
-	m.wait()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if ctx.Err() != nil {
-		return nil, lockcore.ErrUnreachable
-	}
-	m.calls = append(m.calls, asked{key, owner, time.Now(), *o})
-	m.acquired++
-	var answer error
-	if m.acquire != nil {
-		if answer = m.acquire(m.acquired); errors.Is(answer, lockcore.ErrUnreachable) {
-			return nil, answer
-		}
-	}
-	if h, taken := m.locks[key]; taken && time.Now().Before(h.Until) {
-		return nil, &lockcore.HeldError{Key: key, Owner: h.Owner}
-	}
-	m.fence++
-	h := lockcore.Hold{Key: key, Owner: owner, Fence: m.fence, TTL: ttl, Until: time.Now().Add(ttl)}
-	m.locks[key] = h
-	if answer != nil {
-		return nil, answer
-	}
-	return &h, nil
-}
-
-func (m *memory) Release(ctx context.Context, key, owner string, o *lockcore.ReleaseOptions) (*lockcore.Release, error) {
-	m.wait()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.released++
-	if m.release != nil {
-		if err := m.release(m.released); err != nil {
-			return nil, err
-		}
-	}
-	h := m.locks[key]
-	if ctx.Err() != nil {
-		return nil, lockcore.ErrUnreachable
-	}
-	if h.Owner != owner || !time.Now().Before(h.Until) || o.Fence != 0 && o.Fence != h.Fence {
-		return nil, &lockcore.NotHeldError{Op: "release", Key: key, Owner: owner}
-	}
-	delete(m.locks, key)
-	return &lockcore.Release{Fence: h.Fence}, nil
+	b.ReportMetric(ratio/float64(n), "measured/predicted")
 }
