@@ -80,6 +80,12 @@ func progressLine(p makecom.Progress, now time.Time) string {
 	if p.Exhausted > 0 {
 		line += fmt.Sprintf("  out of attempts %d", p.Exhausted)
 	}
+	if p.Crashed > 0 {
+		line += fmt.Sprintf("  crashed %d", p.Crashed)
+	}
+	if p.Refused > 0 {
+		line += fmt.Sprintf("  refused %d", p.Refused)
+	}
 	if p.Waiting > 0 {
 		line += "  " + untilNext(p.Next, now)
 	}
