@@ -95,7 +95,7 @@ func (c *Client) askCluster() (*territory, error) {
 		}
 		return nil, err
 	}
-	var best [slots]int64 // the epoch of the claim that counts, plus one
+	best := make([]int64, slots) // the epoch of the claim that counts, plus one
 	var owner [slots]string
 	var others []string
 	for _, o := range opinions {
@@ -114,6 +114,13 @@ func (c *Client) askCluster() (*territory, error) {
 			}
 		}
 	}
+	if known := c.land.Load(); known != nil && len(opinions) < len(nodes) {
+		for s, epoch := range known.epochs {
+			if n := known.at(s); n != nil && best[s] < epoch {
+				best[s], owner[s] = epoch, n.addr
+			}
+		}
+	}
 	masters := slices.Compact(slices.Sorted(slices.Values(owner[:])))
 	if len(masters) > 0 && masters[0] == "" {
 		masters = masters[1:]
@@ -122,7 +129,7 @@ func (c *Client) askCluster() (*territory, error) {
 		return nil, refusal("CLUSTERDOWN no node of this cluster has slots")
 	}
 	slices.Sort(others)
-	t := &territory{owner: make([]uint16, slots), others: slices.Compact(others)}
+	t := &territory{owner: make([]uint16, slots), epochs: best, others: slices.Compact(others)}
 	place := map[string]uint16{}
 	for i, addr := range masters {
 		n, err := c.node(addr)

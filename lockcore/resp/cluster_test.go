@@ -363,6 +363,46 @@ func TestCluster(t *testing.T) {
 		failOver(t, "by hand", func(_, replica *locktest.Redis) { replica.CLI("CLUSTER", "FAILOVER") }, func(*locktest.Redis) {})
 	})
 
+	t.Run("a node that has missed a fail-over brings nobody back", func(t *testing.T) {
+		client := connect(t, resp.Options{URL: "redis://" + c.Hosts() + "/0", Timeout: 10 * time.Second})
+		old := c.MasterOf("lock:a")
+		replica := c.ReplicaOf(old)
+		old.Kill()
+		eventually(t, "the client knows the new master", func() bool {
+			_, err := client.Eval(ctx, take, both("lock:a"), []string{"me"})
+			return err == nil && client.NodeOf("lock:a") == replica.Addr
+		})
+		var others []*locktest.Redis
+		for _, r := range c.Nodes {
+			if r.Running() {
+				others = append(others, r)
+				r.Freeze()
+			}
+		}
+		old.Start() // by its file it is a master, and nobody tells it otherwise
+		polls := 0
+		asked := func() (n int) { // by anybody but this test
+			_, after, _ := strings.Cut(old.CLI("INFO", "stats"), "total_commands_processed:")
+			fmt.Sscan(after, &n)
+			polls++
+			return n - polls
+		}
+		before := asked()
+		eventually(t, "the client looks, and again", func() bool {
+			limited, cancel := context.WithTimeout(ctx, soon)
+			defer cancel()
+			client.Eval(limited, take, both("lock:a"), []string{"me"})
+			return asked() > before+8 // two commands are one look
+		})
+		if got := client.NodeOf("lock:a"); got != replica.Addr {
+			t.Errorf("the client went back to %s; the master is %s", got, replica.Addr)
+		}
+		for _, r := range others {
+			r.Thaw()
+		}
+		c.AwaitCalm()
+	})
+
 	t.Run("calls of a frozen master end with their context", func(t *testing.T) {
 		client := connect(t, resp.Options{URL: c.URL(), Timeout: longTimeout})
 		for _, call := range calls {

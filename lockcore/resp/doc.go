@@ -12,7 +12,7 @@
 // again what may have been executed, and learn of a fail-over late. So this package keeps one
 // plain go-redis client for each server, and asks who answers for what, all sentinels or all
 // nodes at once: before the first request, after every sign that something has changed, and
-// while a node owes an answer. The highest configuration epoch counts. A server that is
+// while a node owes an answer. The highest configuration epoch counts, of all that were ever heard. A server that is
 // silent and replaced is given up, so its calls end before their time. Only what was not
 // executed is sent again: what found no connection, and what was answered with MOVED or ASK. The
 // other answers of that kind (READONLY, CLUSTERDOWN, TRYAGAIN, LOADING) are the caller's to

@@ -4,7 +4,9 @@ package resp
 //
 // A look comes before the first request, after a sign that something has changed (no
 // connection, MOVED, READONLY…), while a node owes an answer, and with Sentinel every second;
-// at most every 200 ms. Of several opinions the one with the highest configuration epoch counts.
+// at most every 200 ms. Of several opinions the one with the highest configuration epoch counts, and what is
+// known against those that are older: who was cut off and is the only one to answer brings back nobody. Epochs
+// can only have fallen where all who are known answer and none knows a higher one: they were set up anew.
 
 import (
 	"context"
@@ -34,6 +36,10 @@ type territory struct {
 	masters []*node  // never empty; of a cluster by address
 	owner   []uint16 // slot to place in masters, plus one; 0: nobody; nil with Sentinel
 	others  []string // addresses that can be asked besides
+	// epoch is the configuration epoch of the fail-over that made Sentinel's master one; epochs are those of the
+	// claims to a cluster's slots, plus one.
+	epoch  int64
+	epochs []int64
 }
 
 func (t *territory) at(slot int) *node {

@@ -60,11 +60,14 @@ func (c *Client) askSentinels() (*territory, error) {
 			}
 		}
 	}
+	if known := c.land.Load(); known != nil && newest.epoch < known.epoch && len(said) < len(nodes) {
+		return known, nil
+	}
 	master, err := c.node(newest.master)
 	if err != nil {
 		return nil, err
 	}
-	return &territory{masters: []*node{master}}, nil
+	return &territory{masters: []*node{master}, epoch: newest.epoch}, nil
 }
 
 func (c *Client) askSentinel(ctx context.Context, n *node) (witness, error) {

@@ -262,6 +262,52 @@ func TestSentinel(t *testing.T) {
 		s.AwaitCalm()
 	})
 
+	t.Run("a sentinel that has missed a fail-over brings nobody back", func(t *testing.T) {
+		s.AwaitCalm()
+		client := guarded(t, s, 10*time.Second)
+		old, replica := s.Master(), s.Replica()
+		write := func() error { _, err := client.Do(ctx, "set", "lock:x", "me"); return err }
+		eventually(t, "the client knows the master", func() bool { return write() == nil && client.Node() == old.Addr })
+		behind, others := s.Sentinels[2], s.Sentinels[:2]
+		behind.Kill() // frozen it would hear of it as soon as it goes on
+		old.Freeze()
+		promoted := func() bool {
+			return strings.Contains(others[0].CLI("SENTINEL", "get-master-addr-by-name", locktest.SentinelMaster), replica.Port()) &&
+				strings.Contains(others[1].CLI("SENTINEL", "get-master-addr-by-name", locktest.SentinelMaster), replica.Port())
+		}
+		eventually(t, "the replica is promoted", promoted)
+		eventually(t, "the client knows the new master", func() bool { return write() == nil && client.Node() == replica.Addr })
+		for _, r := range others {
+			r.Freeze()
+		}
+		// The former master says that it is one, and so does the only sentinel that answers.
+		old.Thaw()
+		behind.Start()
+		polls := 0
+		asked := func() (n int) { // by anybody but this test
+			_, after, _ := strings.Cut(behind.CLI("INFO", "stats"), "total_commands_processed:")
+			fmt.Sscan(after, &n)
+			polls++
+			return n - polls
+		}
+		if named := behind.CLI("SENTINEL", "get-master-addr-by-name", locktest.SentinelMaster); !strings.Contains(named, old.Port()) {
+			t.Fatalf("the sentinel that was away names %q", named)
+		}
+		// Three commands are one look of the client's, besides what the sentinels say to each other.
+		before := asked()
+		eventually(t, "the client looks, and again", func() bool { return asked() > before+12 })
+		if got := client.Node(); got != replica.Addr {
+			t.Errorf("the client went back to %s; the master is %s", got, replica.Addr)
+		}
+		if _, err := client.Do(ctx, "set", "lock:x", "still me"); err != nil || replica.CLI("GET", "lock:x") != "still me" {
+			t.Errorf("a write: %v, and the master has %q", err, replica.CLI("GET", "lock:x"))
+		}
+		for _, r := range others {
+			r.Thaw()
+		}
+		s.AwaitCalm()
+	})
+
 	t.Run("calls of a frozen master end with their context", func(t *testing.T) {
 		client := guarded(t, s, longTimeout)
 		if _, err := client.Do(ctx, "ping"); err != nil {
