@@ -214,6 +214,7 @@ func everyByte(tb testing.TB, t reporter, s *site, c cutCase, cut cutting) {
 			if done && c.changes {
 				t.Errorf("%s: a wrong no: it was done, and the answer is %v", f, err)
 			}
+		case errors.Is(err, lockcore.ErrLate) && !done: // it was under way for more than a second, on a machine that is busy
 		default:
 			t.Errorf("%s: a wrong no: nothing but this call touched the lock, and the answer is %v", f, err)
 		}
