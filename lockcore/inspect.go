@@ -182,7 +182,7 @@ func (l *Lock) read(value, pttl, ledger any, from, to time.Time) {
 		l.Err = fmt.Errorf("%w: %w", ErrRefused, e)
 		return
 	}
-	l.Ledger = parseLedger(pairs(ledger))
+	l.Ledger = parseLedger(texts(ledger))
 	switch v := value.(type) {
 	case *ReplyError:
 		if code.FindString(v.Message) == "WRONGTYPE" {
@@ -220,14 +220,12 @@ func (l *Lock) read(value, pttl, ledger any, from, to time.Time) {
 	}
 }
 
-// pairs reads a HGETALL, which comes as a list of names and values.
-func pairs(got any) map[string]string {
+// texts reads a HGETALL, which comes as a list of names and values in turn.
+func texts(got any) []string {
 	items, _ := got.([]any)
-	fields := make(map[string]string, len(items)/2)
-	for i := 0; i+1 < len(items); i += 2 {
-		name, _ := items[i].(string)
-		value, _ := items[i+1].(string)
-		fields[name] = value
+	fields := make([]string, len(items))
+	for i := range items {
+		fields[i], _ = items[i].(string)
 	}
 	return fields
 }

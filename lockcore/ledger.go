@@ -4,7 +4,6 @@ package lockcore
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,48 +49,34 @@ type holdFields struct {
 	how, op, by, reason string // "-" where there is none
 }
 
-var (
-	statePattern  = regexp.MustCompile(`(?s)^(\d+) \d+ \d+ (.*)$`)
-	countsPattern = regexp.MustCompile(`^(\d+) \d+$`)
-	holdPattern   = regexp.MustCompile(`(?s)^(\d+) (\d+) (\d+) (\d+) (\S+) (\S+) (\S+) (\S+) \S+ (.*)$`)
-	waiterPattern = regexp.MustCompile(`(?s)^(\d+) (\d+) (\d+) (.*)$`)
-	beyondPattern = regexp.MustCompile(`^(\d+) (\d+)$`)
-)
-
-// parseLedger reads a HGETALL. Fields that it cannot read count as absent: a ledger is
-// data from outside. An empty hash is no ledger.
-func parseLedger(fields map[string]string) *Ledger {
-	if len(fields) == 0 {
+// parseLedger reads a HGETALL: names and values in turn. Fields that it cannot read count as absent: a
+// ledger is data from outside. An empty hash is no ledger.
+func parseLedger(fields []string) *Ledger {
+	if len(fields) < 2 {
 		return nil
 	}
-	l := &Ledger{
-		Overruns: number(fields["o"]),
-		Overlaps: number(fields["l"]),
-	}
-	if m := countsPattern.FindStringSubmatch(fields["d"]); m != nil {
-		l.Denied = number(m[1])
-	}
-	if m := beyondPattern.FindStringSubmatch(fields["x"]); m != nil {
-		l.NotListed = number(m[1])
-	}
-	if m := statePattern.FindStringSubmatch(fields["s"]); m != nil {
-		l.HighestFence = Fence(number(m[1]))
-		if h, ok := parseHold(m[2]); ok {
-			l.present, l.presentLive = h, h.how == "-"
-			if !l.presentLive {
-				l.Holds = append(l.Holds, h.past())
+	l := &Ledger{}
+	for i := 0; i+1 < len(fields); i += 2 {
+		name, value := fields[i], items{rest: fields[i+1]}
+		switch {
+		case name == "s":
+			l.readState(value)
+		case name == "d":
+			if count := value.digits(); value.endsWithDigits() {
+				l.Denied = number(count)
 			}
-		}
-	}
-	for name, value := range fields {
-		if work, ok := strings.CutPrefix(name, "w:"); ok {
-			if m := waiterPattern.FindStringSubmatch(value); m != nil {
-				l.Waiters = append(l.Waiters, Waiter{
-					Work: work, Owner: m[4], Attempts: int(number(m[1])), First: millis(m[2]), Last: millis(m[3]),
-				})
+		case name == "x":
+			if count := value.digits(); value.endsWithDigits() {
+				l.NotListed = number(count)
 			}
-		} else if len(name) == 2 && name[0] == 'p' {
-			if h, ok := parseHold(value); ok {
+		case name == "o":
+			l.Overruns = number(value.rest)
+		case name == "l":
+			l.Overlaps = number(value.rest)
+		case strings.HasPrefix(name, "w:"):
+			l.readWaiter(name[len("w:"):], value)
+		case len(name) == 2 && name[0] == 'p':
+			if h, ok := value.hold(); ok {
 				l.Holds = append(l.Holds, h.past())
 			}
 		}
@@ -101,6 +86,35 @@ func parseLedger(fields map[string]string) *Ledger {
 	})
 	l.sortHolds()
 	return l
+}
+
+// readState reads the field s.
+func (l *Ledger) readState(s items) {
+	highest := s.digits()
+	s.digits() // how many holds were archived
+	s.digits() // when the ledger expires
+	if s.bad {
+		return
+	}
+	l.HighestFence = Fence(number(highest))
+	h, ok := s.hold()
+	if !ok {
+		return
+	}
+	l.present, l.presentLive = h, h.how == "-"
+	if !l.presentLive {
+		l.Holds = append(l.Holds, h.past())
+	}
+}
+
+// readWaiter reads a field w:WORK.
+func (l *Ledger) readWaiter(work string, s items) {
+	attempts, first, last := s.digits(), s.digits(), s.digits()
+	if !s.bad {
+		l.Waiters = append(l.Waiters, Waiter{
+			Work: work, Owner: s.rest, Attempts: int(number(attempts)), First: millis(first), Last: millis(last),
+		})
+	}
 }
 
 // endUnseen adds the recorded hold to the ended ones where the key shows that it is over
@@ -147,15 +161,54 @@ func (l *Ledger) speaksOf(owner string, ttl time.Duration, from, to time.Time) b
 		!l.present.deadline.After(to.Add(ttl+deadlineTolerance))
 }
 
-func parseHold(h string) (holdFields, bool) {
-	m := holdPattern.FindStringSubmatch(h)
-	if m == nil {
-		return holdFields{}, false
+// items is a field that is taken apart from the left: items parted by single spaces, none empty or with
+// white space in it, and a rest that may hold anything. bad tells that one was not as it has to be.
+type items struct {
+	rest string
+	bad  bool
+}
+
+func (s *items) word() string {
+	for i := range len(s.rest) {
+		switch s.rest[i] {
+		case ' ':
+			word := s.rest[:i]
+			s.rest, s.bad = s.rest[i+1:], s.bad || i == 0
+			return word
+		case '\t', '\n', '\f', '\r':
+			s.bad = true
+			return ""
+		}
 	}
-	return holdFields{
-		fence: Fence(number(m[1])), acquired: millis(m[2]), deadline: millis(m[3]), owner: m[9],
-		ended: m[4], how: m[5], op: m[6], by: m[7], reason: m[8],
-	}, true
+	s.bad = true
+	return ""
+}
+
+func (s *items) digits() string {
+	word := s.word()
+	s.bad = s.bad || !isDigits(word)
+	return word
+}
+
+// endsWithDigits tells that one number is left, and that all before it was right.
+func (s *items) endsWithDigits() bool { return !s.bad && isDigits(s.rest) }
+
+// hold reads "fence acquired deadline ended how operation by reason request owner".
+func (s *items) hold() (h holdFields, ok bool) {
+	h.fence, h.acquired, h.deadline = Fence(number(s.digits())), millis(s.digits()), millis(s.digits())
+	h.ended, h.how, h.op, h.by, h.reason = s.digits(), s.word(), s.word(), s.word(), s.word()
+	s.word() // the request
+	h.owner = s.rest
+	return h, !s.bad
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // number reads digits; what is no whole number below 2^53 counts as 0.

@@ -61,7 +61,7 @@ func FuzzALedgerIsDataFromOutside(f *testing.F) {
 	f.Add("p0", "1 2 3 4 released - - - - me", "m", "1.79e15")
 	f.Add("s", "5 0 9 1 2 3 4 forced op by reason r me", "x", "9 9")
 	f.Fuzz(func(t *testing.T, n1, v1, n2, v2 string) {
-		l := parseLedger(map[string]string{n1: v1, n2: v2})
+		l := parseLedger([]string{n1, v1, n2, v2})
 		if l == nil {
 			t.Fatal("a ledger with fields counts as none")
 		}
