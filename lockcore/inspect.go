@@ -102,6 +102,9 @@ func (c *Client) InspectAll(ctx context.Context, keys []string) ([]Lock, error) 
 				some[i] = keys[at]
 			}
 			got, err := c.inspectTogether(ctx, some)
+			if onItsWay(err) {
+				got, err = c.inspectApart(ctx, some)
+			}
 			for i := range got {
 				locks[groups[g][i]] = got[i]
 			}

@@ -74,6 +74,26 @@ func StartClusterNode(t testing.TB, args ...string) *Redis {
 	return r
 }
 
+// Join starts one more node, with extra arguments, which has no slots and follows nobody, and waits until all know it.
+// It is not among Nodes.
+func (c *Cluster) Join(args ...string) *Redis {
+	c.t.Helper()
+	r := startSomewhere(c.t, func() *Redis {
+		return prepare(c.t, freeClusterAddr(c.t), append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "800"}, args...)...)
+	})
+	c.must(c.Nodes[0], "CLUSTER", "MEET", "127.0.0.1", r.Port())
+	id := c.ID(r)
+	await(c.t, "all know the new node", func() bool {
+		for _, n := range c.running() {
+			if !strings.Contains(n.try("CLUSTER", "NODES"), id) {
+				return false
+			}
+		}
+		return strings.Contains(r.try("CLUSTER", "INFO"), "cluster_state:ok")
+	})
+	return r
+}
+
 // freeClusterAddr is a free port whose cluster bus, 10,000 above, is free too.
 func freeClusterAddr(t testing.TB) string {
 	t.Helper()

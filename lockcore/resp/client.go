@@ -43,6 +43,7 @@ type Client struct {
 	sure  atomic.Bool               // of kind
 	seed  *node                     // the server that the URL names; of several, the first
 	land  atomic.Pointer[territory] // who answers for what; nil while nobody has told
+	turn  atomic.Int64              // how often that has changed
 	mu    sync.Mutex                // guards what follows
 	all   map[string]*node          // by address
 	post  map[string]*node          // the sentinels

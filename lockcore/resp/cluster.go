@@ -67,6 +67,7 @@ func (c *Client) know(ctx context.Context) error {
 type opinion struct {
 	ranges []redis.ClusterSlot
 	epochs map[string]int64 // of the masters' claims, by node id
+	moving []string         // slots that it gives away or takes over, as it writes them
 }
 
 // askCluster draws the map. For each slot the claim with the highest epoch counts, so that a
@@ -97,8 +98,9 @@ func (c *Client) askCluster() (*territory, error) {
 	}
 	best := make([]int64, slots) // the epoch of the claim that counts, plus one
 	var owner [slots]string
-	var others []string
+	var others, moving []string
 	for _, o := range opinions {
+		moving = append(moving, o.moving...)
 		for _, r := range o.ranges {
 			if len(r.Nodes) == 0 || r.Start < 0 || r.End >= slots {
 				continue
@@ -129,7 +131,8 @@ func (c *Client) askCluster() (*territory, error) {
 		return nil, refusal("CLUSTERDOWN no node of this cluster has slots")
 	}
 	slices.Sort(others)
-	t := &territory{owner: make([]uint16, slots), epochs: best, others: slices.Compact(others)}
+	slices.Sort(moving)
+	t := &territory{owner: make([]uint16, slots), epochs: best, others: slices.Compact(others), moving: moving}
 	place := map[string]uint16{}
 	for i, addr := range masters {
 		n, err := c.node(addr)
@@ -166,6 +169,11 @@ func askNode(ctx context.Context, n *node) (opinion, error) {
 	for line := range strings.Lines(lines.Val()) {
 		if f := strings.Fields(line); len(f) >= 8 { // id, address, flags, master, ping, pong, epoch, link, slots…
 			o.epochs[f[0]], _ = strconv.ParseInt(f[6], 10, 64)
+			for _, slot := range f[8:] {
+				if strings.HasPrefix(slot, "[") { // [93->-id] leaves, [93-<-id] comes; a node tells only its own
+					o.moving = append(o.moving, slot)
+				}
+			}
 		}
 	}
 	return o, nil

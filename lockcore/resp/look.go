@@ -40,6 +40,7 @@ type territory struct {
 	// claims to a cluster's slots, plus one.
 	epoch  int64
 	epochs []int64
+	moving  []string // slots on their way, as their nodes write them; those that nobody may ask about are not among them
 }
 
 func (t *territory) at(slot int) *node {
@@ -117,7 +118,7 @@ func (c *Client) runLook(l *look, pause time.Duration) {
 		t, l.err = c.askCluster()
 	}
 	if t != nil {
-		c.land.Store(t)
+		c.draw(t)
 	}
 	c.mu.Lock()
 	c.look, c.last, c.why = nil, time.Now(), l.err

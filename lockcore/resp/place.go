@@ -5,6 +5,7 @@ package resp
 
 import (
 	"context"
+	"slices"
 
 	"locktop/lockcore"
 )
@@ -43,6 +44,20 @@ func (c *Client) Places(ctx context.Context) ([]*Place, error) {
 		places[i] = c.At(n.addr)
 	}
 	return places, nil
+}
+
+// Drawn is how often it was seen to change who answers for what, and whether a slot of a cluster was on its way from
+// one node to another when that was looked at last, as far as this user may know. It asks nobody.
+func (c *Client) Drawn() (times int64, moving bool) {
+	t := c.land.Load()
+	return c.turn.Load(), t != nil && len(t.moving) > 0
+}
+
+// draw makes t who answers for what.
+func (c *Client) draw(t *territory) {
+	if old := c.land.Swap(t); old == nil || !slices.Equal(old.masters, t.masters) || !slices.Equal(old.owner, t.owner) || !slices.Equal(old.moving, t.moving) {
+		c.turn.Add(1)
+	}
 }
 
 // At is the server with this address, as Place.Addr and Node give it. Nothing is sent.

@@ -186,3 +186,75 @@ func TestCommandsAreCountedAsTheServerCountsThem(t *testing.T) {
 		t.Errorf("%d commands are counted; the server has executed %d", got, want)
 	}
 }
+
+func TestLocksOfASlotOnItsWayAreReadWhereTheyAre(t *testing.T) {
+	c := locktest.StartCluster(t)
+	ctx := context.Background()
+	client := connect(t, resp.Options{URL: c.URL(), Timeout: 10 * time.Second})
+	core := lockcore.New(client)
+	plain, recorded, free := "lock:{tag}plain", "lock:{tag}recorded", "lock:{tag}free"
+	c.Do("SET", plain, "P", "PX", "600000")
+	hold, err := core.Acquire(ctx, recorded, "R", 10*time.Minute, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := func(when string, owner string) {
+		t.Helper()
+		locks, err := core.InspectAll(ctx, []string{plain, recorded, free})
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		if p := locks[0]; p.Err != nil || p.Owner != owner || owner != "" && (p.TTL <= 0 || p.Deadline.IsZero()) {
+			t.Errorf("%s a plain lock is read as %+v", when, p)
+		}
+		if r := locks[1]; r.Err != nil || r.Owner != "R" || r.ServerTime.IsZero() {
+			t.Errorf("%s a recorded lock is read as %+v", when, r)
+		}
+		if f := locks[2]; f.Err != nil || f.Owner != "" {
+			t.Errorf("%s a free lock is read as %+v", when, f)
+		}
+	}
+	fence := func(when string) {
+		t.Helper()
+		if l, err := core.Inspect(ctx, recorded); err != nil || l.Fence != hold.Fence || l.Held < 0 {
+			t.Errorf("%s a recorded lock is read as %+v, %v", when, l, err)
+		}
+	}
+	drawn := func() (int64, bool) {
+		if _, err := client.Places(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return client.Drawn()
+	}
+	reads("at rest", "P")
+	before, moving := drawn()
+	if again, _ := drawn(); moving || again != before {
+		t.Errorf("at rest the map was drawn %d times, then %d; moving: %v", before, again, moving)
+	}
+	to := c.Nodes[0]
+	if c.MasterOf(plain) == to {
+		to = c.Nodes[1]
+	}
+	m := c.Migrate(plain, to)
+	eventually(t, "a slot is seen to move", func() bool { _, moving := drawn(); return moving })
+	reads("before any key has moved", "P")
+	fence("before any key has moved")
+	m.Move(plain)
+	m.Move(recorded)
+	reads("after the locks have moved and the ledger has not", "P")
+	fence("after the locks have moved and the ledger has not")
+	m.MoveAll()
+	reads("after all keys have moved", "P")
+	fence("after all keys have moved")
+	if _, err := client.Do(ctx, "del", plain); err != nil {
+		t.Fatal(err)
+	}
+	reads("after a release at the new node", "")
+	m.Finish()
+	reads("when the slot is the new node's", "")
+	fence("when the slot is the new node's")
+	eventually(t, "no slot is seen to move", func() bool { _, moving := drawn(); return !moving })
+	if after, _ := drawn(); after == before {
+		t.Error("the map was drawn anew, and that is not told")
+	}
+}
