@@ -23,8 +23,9 @@ const canaryTTL = 10 * time.Second
 
 // canary is one place's.
 type canary struct {
-	key     string
+	name    atomic.Pointer[string]
 	dead    atomic.Bool  // it cannot be written here: pings have to do
+	excused atomic.Bool  // it could not be written the last time, which passes: until then too
 	proved  atomic.Int64 // when its notification came last, as a moment
 	written atomic.Int64 // when it was written last, as a moment
 	kinds   atomic.Int32 // hints of it that were heard, ever
@@ -33,17 +34,27 @@ type canary struct {
 
 // newCanary has a name that the place answers for. Of a place without slots it has none that could be written.
 func newCanary(p Place, write bool) *canary {
-	c := &canary{key: canaryPrefix + rand.Text()}
-	c.dead.Store(!write)
-	for i := 0; write && !p.Owns(c.key); i++ {
+	c := &canary{}
+	c.rename(p)
+	if !write {
+		c.dead.Store(true)
+	}
+	return c
+}
+
+func (c *canary) rename(p Place) {
+	key := canaryPrefix + rand.Text()
+	for i := 0; !p.Owns(key); i++ {
 		if i == 1<<16 {
 			c.dead.Store(true)
 			break
 		}
-		c.key = canaryPrefix + rand.Text()
+		key = canaryPrefix + rand.Text()
 	}
-	return c
+	c.name.Store(&key)
 }
+
+func (c *canary) key() string { return *c.name.Load() }
 
 // sing has the canary written, without waiting for it.
 func (c *canary) sing(ctx context.Context, s *Source, p Place) {
@@ -52,12 +63,20 @@ func (c *canary) sing(ctx context.Context, s *Source, p Place) {
 	}
 	s.beside.Go(func() {
 		defer c.busy.Store(false)
-		_, err := p.Do(ctx, "set", c.key, "1", "px", strconv.FormatInt(canaryTTL.Milliseconds(), 10))
+		_, err := p.Do(ctx, "set", c.key(), "1", "px", strconv.FormatInt(canaryTTL.Milliseconds(), 10))
 		var refused *lockcore.ReplyError
-		if errors.As(err, &refused) {
-			c.dead.Store(true) // a right that is missing, a replica, no memory: the server lives, and pings must do
-		} else if err == nil {
+		switch {
+		case err == nil:
 			c.written.Store(int64(s.moment(s.now())))
+			if c.excused.Swap(false) {
+				c.proved.Store(c.written.Load()) // from here on it has to prove again
+			}
+		case !errors.As(err, &refused):
+		case transient(err): // its slot is on its way to another node, or the cluster is down
+			c.excused.Store(true)
+			c.rename(p)
+		default:
+			c.dead.Store(true) // a right that is missing, a replica, no memory: the server lives, and pings must do
 		}
 	})
 }
@@ -80,8 +99,8 @@ func (c *canary) prove(ctx context.Context, p Place, limit time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return !c.dead.Load() &&
-		c.provoke(ctx, p, enoughOfTTL, []any{"pttl", c.key}, []any{"set", c.key, "1", "px", "1"}) &&
-		c.provoke(ctx, p, enoughOfHash, nil, []any{"hset", c.key, "f", "1"}, []any{"pexpire", c.key, "10000"}, []any{"del", c.key})
+		c.provoke(ctx, p, enoughOfTTL, []any{"pttl", c.key()}, []any{"set", c.key(), "1", "px", "1"}) &&
+		c.provoke(ctx, p, enoughOfHash, nil, []any{"hset", c.key(), "f", "1"}, []any{"pexpire", c.key(), "10000"}, []any{"del", c.key()})
 }
 
 // provoke sends commands, and then another one again and again until all kinds were heard, or ctx is over.

@@ -91,7 +91,7 @@ func (e *ear) receive(ctx context.Context) error {
 				if !ok {
 					continue
 				}
-				if key == e.canary.key {
+				if key == e.canary.key() {
 					e.canary.hear(hintOf(h.Payload), at)
 					continue
 				}
@@ -117,19 +117,18 @@ func (s *Source) arrival(key string, h hint) (arrival, bool) {
 
 // ask has the server give a sign of life.
 func (e *ear) ask(ctx context.Context) {
-	if e.canary.dead.Load() {
+	e.canary.sing(ctx, e.s, e.place)
+	if e.canary.dead.Load() || e.canary.excused.Load() {
 		limited, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		e.sub.Ask(limited) // its failure shows as silence, or ends Hear
-		return
 	}
-	e.canary.sing(ctx, e.s, e.place)
 }
 
 // alive is an error where no sign of life has come for too long. What is polled besides need not send notifications.
 func (e *ear) alive(polled bool) error {
 	last := moment(e.place.heard.Load())
-	proving := !e.canary.dead.Load() && !polled
+	proving := !e.canary.dead.Load() && !e.canary.excused.Load() && !polled
 	if proving {
 		last = moment(max(e.canary.proved.Load(), e.since.Load()))
 	}

@@ -108,6 +108,8 @@ func callsOf(stat string) string {
 	return count
 }
 
+const orphaned = "this replica has lost its master: what it shows is old"
+
 // doubt tells what happened between two looks that makes the picture doubtful; empty if nothing did.
 func (f facts) doubt(now facts) string {
 	switch {
@@ -120,7 +122,7 @@ func (f facts) doubt(now facts) string {
 	case f.replica != now.replica:
 		return "the server is the master now"
 	case !f.orphan && now.orphan:
-		return "this replica has lost its master: what it shows is old"
+		return orphaned
 	case f.orphan && !now.orphan:
 		return "this replica has its master again"
 	case f.timed && now.timed && (now.ahead-f.ahead).Abs() > clockStep:

@@ -23,7 +23,7 @@ func (s *Source) loop(ctx context.Context) error {
 	for {
 		s.takeDue()
 		s.sendBatches(ctx)
-		if s.finish() && s.single {
+		if s.finish() && s.once != nil && s.enough(ctx) {
 			return nil
 		}
 		next := s.scanDue(ctx)
@@ -39,7 +39,7 @@ func (s *Source) loop(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			if s.single {
+			if s.once != nil {
 				return context.Cause(ctx)
 			}
 			return nil
@@ -48,20 +48,27 @@ func (s *Source) loop(ctx context.Context) error {
 				s.note(key, n)
 			}
 		case b := <-s.results:
-			if err := s.take(b); err != nil {
+			if err := s.take(ctx, b); err != nil {
 				return err
 			}
 		case p := <-pages:
-			if err := s.page(p); err != nil {
+			if err := s.page(ctx, p); err != nil {
 				return err
 			}
 		case n := <-s.reports:
 			s.hear(ctx, n)
 		case t := <-s.topology:
-			s.redraw(ctx, t)
+			if s.once != nil {
+				s.lookedAgain(ctx, t)
+			} else {
+				s.redraw(ctx, t)
+			}
 		case <-clock.C:
 		case <-second.C:
-			if s.single {
+			if s.once != nil {
+				if err := s.once.over(s.now()); err != nil {
+					return err
+				}
 				continue
 			}
 			before := wall
@@ -107,6 +114,9 @@ func (s *Source) hear(ctx context.Context, n news) {
 		}
 		p.warning = n.link.Warning
 		s.send(watcher.Event{Type: watcher.Connected, Node: p.node, Link: &link, Reason: link.Warning})
+		if p.orphan.Load() {
+			s.gap(p.node, orphaned)
+		}
 		s.startScan(ctx, p)
 	case lost:
 		if !p.up && !p.problem.Empty() { // it stays away: that is the same gap, whatever the next try says
@@ -144,10 +154,10 @@ func (s *Source) doubt(ctx context.Context, p *place, why string) {
 
 // gap tells that events may have been missed. A server that stays away is one gap, not one for each try.
 func (s *Source) gap(node, why string) {
-	if !s.complete && s.problem == node+why {
+	if !s.complete && s.problems[node] == why {
 		return
 	}
-	s.complete, s.problem = false, node+why
+	s.complete, s.problems[node] = false, why
 	s.send(watcher.Event{Type: watcher.Gap, Node: node, Reason: watcher.NewText(why)})
 }
 
@@ -157,12 +167,15 @@ func (s *Source) finish() bool {
 		return false
 	}
 	for _, p := range s.places {
-		if !p.up || p.scan != nil {
+		if !p.up || p.orphan.Load() || p.scan != nil {
 			return false
 		}
 	}
-	s.complete, s.problem = true, ""
-	s.send(watcher.Event{Type: watcher.Resynced})
+	s.complete = true
+	clear(s.problems)
+	if s.once == nil {
+		s.send(watcher.Event{Type: watcher.Resynced})
+	}
 	return true
 }
 

@@ -49,6 +49,9 @@ const hintEnded = hintDeleted | hintExpired | hintEvicted
 // sameDeadline is how far two readings of one deadline may differ on a quick connection.
 const sameDeadline = 10 * time.Millisecond
 
+// movedSlack is how far they may differ after its key has moved to another node.
+const movedSlack = time.Second
+
 // sinceSlack is how long before its notification was heard a thing may have happened.
 const sinceSlack = 50 * time.Millisecond
 
@@ -73,6 +76,7 @@ type known struct {
 	until    moment // 0 without TTL
 	planned  moment // when it is to be read for its deadline
 	deadline stamp  // 0 without TTL
+	node     uint32 // where it was read last; 0: nowhere
 	version  uint32 // grows with every notification
 	seen     uint32 // the last scan that found it
 	hints    hint   // since the last reading that was used
@@ -87,7 +91,6 @@ type more struct {
 	ended     time.Time // when firstEnd came
 	used      time.Time // when a reading was used last
 	notBefore time.Time // when it may be read again
-	node      string    // where it was read last
 
 	recorded bool
 	highest  lockcore.Fence
@@ -135,12 +138,27 @@ func (k *known) over(l *lockcore.Lock, spread bool) bool {
 		return false
 	case l.Owner != k.owner:
 		return true
-	case spread && k.firstEnd == hintDeleted && k.hints&(hintSet|hintExpired|hintEvicted) == 0 && near(l.Deadline, k.deadline.time(), sameDeadline):
+	case spread && k.left() && k.sameAs(l):
 		return false // the node that it left said "del"
 	case k.firstEnd != 0:
 		return true
 	}
 	return k.fence != 0 && l.Fence != 0 && k.fence != l.Fence
+}
+
+// left tells whether its key may have gone to another node: the one that it leaves says "del".
+func (k *known) left() bool {
+	return k.firstEnd == hintDeleted && k.hints&(hintSet|hintExpired|hintEvicted) == 0
+}
+
+// sameAs tells whether a reading at another node, with a clock of its own, shows the hold that was known: its fence
+// tells, or else its TTL, from which moving takes as long as it takes.
+func (k *known) sameAs(l *lockcore.Lock) bool {
+	if k.fence != 0 && l.Fence != 0 {
+		return k.fence == l.Fence
+	}
+	before, now := k.deadline.time(), l.Deadline
+	return before.IsZero() && now.IsZero() || !before.IsZero() && !now.IsZero() && near(before, now, movedSlack)
 }
 
 // differs tells whether a reading shows another hold than was known.
@@ -167,6 +185,7 @@ type change struct {
 type picturing struct {
 	clock
 	node   string // where it was read
+	before string // where it was read the last time, if it was
 	spread bool   // keys may move between places
 	emit   func(watcher.Event)
 }
@@ -205,9 +224,6 @@ func (k *known) apply(l *lockcore.Lock, p picturing) {
 	k.set(wasRead)
 	k.unset(unsure)
 	k.hints, k.firstEnd = 0, 0
-	if p.spread {
-		k.extra().node = p.node
-	}
 }
 
 // Events tells of one reading by itself, as a snapshot of that lock would; of a lock that is free
@@ -248,12 +264,14 @@ func (c *change) event(t watcher.Type) watcher.Event {
 
 // moved tells of a lock that another node has now.
 func (c *change) moved() {
-	if c.spread && c.k.is(held) && c.m.node != "" && c.m.node != c.node && c.l.Owner == c.k.owner {
+	if c.k.is(held) && c.elsewhere() && c.l.Owner == c.k.owner {
 		e := c.event(watcher.Moved)
 		e.Owner, e.Fence = watcher.NewText(c.k.owner), c.k.fence
 		c.emit(e)
 	}
 }
+
+func (c *change) elsewhere() bool { return c.before != "" && c.node != "" && c.before != c.node }
 
 // holds tells what became of the hold that was known, of those in between, and of the present one.
 func (c *change) holds() {
@@ -451,6 +469,10 @@ func (c *change) same() {
 	k, l := c.k, c.l
 	noTTL := l.TTL == lockcore.NoTTL
 	slack := max(sameDeadline, l.RoundTrip)
+	other := c.elsewhere() || c.spread && k.left()
+	if other { // another node has another clock, and moving takes time
+		slack = max(slack, movedSlack)
+	}
 	moved := noTTL != (k.deadline == 0) || !noTTL && !near(l.Deadline, k.deadline.time(), slack)
 	drifted := !noTTL && !moved && l.ReadAt.Add(l.TTL).Sub(c.time(k.until)).Abs() > l.RoundTrip/2+sameDeadline
 	learned := l.Fence != k.fence && l.Fence != 0
@@ -461,6 +483,9 @@ func (c *change) same() {
 	case drifted && !learned:
 		t = watcher.Adjusted
 	case !moved && !learned:
+		if other {
+			k.deadline = stampOf(l.Deadline)
+		}
 		return
 	}
 	e := c.event(t)

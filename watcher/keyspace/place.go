@@ -30,7 +30,10 @@ type place struct {
 	waiting  []*known      // locks to be read, each once
 	inFlight int           // batches
 
-	heard atomic.Int64 // as a moment, when it gave the last sign of life; any goroutine
+	// Of any goroutine:
+	heard   atomic.Int64 // as a moment, when it gave the last sign of life
+	replica atomic.Bool  // it has what another server tells it
+	orphan  atomic.Bool  // a replica that is told nothing: what it shows is old
 }
 
 // news is what an attendant tells the loop.
@@ -214,11 +217,11 @@ func (a *attendant) check(ctx context.Context, settings bool) error {
 	if now.err != nil {
 		return now.err
 	}
-	a.sign()
 	if !now.timed {
 		now.ahead, now.timed = before.ahead, before.timed
 	}
 	a.facts = now
+	a.sign()
 	if settings && before.forbidden == nil && now.forbidden == nil {
 		if had, has := missing(before.setting) == "", missing(now.setting) == ""; had != has {
 			return fmt.Errorf("%w: %s is now %q", errChanged, setting, now.setting)
@@ -230,5 +233,9 @@ func (a *attendant) check(ctx context.Context, settings bool) error {
 	return nil
 }
 
-// sign notes a sign of life.
-func (a *attendant) sign() { a.place.heard.Store(int64(a.s.moment(a.s.now()))) }
+// sign notes a sign of life, and what the place has said that it is.
+func (a *attendant) sign() {
+	a.place.heard.Store(int64(a.s.moment(a.s.now())))
+	a.place.replica.Store(a.facts.replica)
+	a.place.orphan.Store(a.facts.orphan)
+}

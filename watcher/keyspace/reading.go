@@ -6,6 +6,7 @@ package keyspace
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -42,6 +43,11 @@ func (s *Source) note(key string, n note) {
 		n.hints, n.firstEnd = hintLedger, 0
 	}
 	k := s.lock(key)
+	if n.place.replica.Load() && n.firstEnd == hintDeleted && k.is(held) && k.until != 0 && k.hints == 0 &&
+		s.moment(n.ended)+moment(sameDeadline) >= k.until {
+		// A replica expires nothing by itself: its master tells it to delete what has expired.
+		n.hints, n.firstEnd = n.hints&^hintDeleted|hintExpired, hintExpired
+	}
 	k.notice(n)
 	s.want(k)
 }
@@ -67,6 +73,9 @@ func (s *Source) want(k *known) {
 	}
 	switch p := s.placeOf(k.key); {
 	case p == nil: // nobody answers for it at the moment
+		if s.once != nil {
+			s.fail(fmt.Errorf("%w: nobody answers for %q", lockcore.ErrUnreachable, k.key))
+		}
 		s.again(k, readAtMost)
 	case !p.up: // it is scanned when it is back
 		s.settled(k)
@@ -155,13 +164,15 @@ func (s *Source) read(ctx context.Context, b *batch) {
 }
 
 // take looks at what a batch read. An error ends a snapshot.
-func (s *Source) take(b *batch) error {
+func (s *Source) take(ctx context.Context, b *batch) error {
 	b.place.inFlight--
 	if b.err != nil {
-		if s.single {
+		if s.once != nil && !s.hopeful(ctx, b.err) {
 			return b.err
 		}
-		s.gap(b.place.node, b.err.Error())
+		if s.once == nil && b.place.up {
+			s.gap(b.place.node, b.err.Error())
+		}
 		for _, k := range b.keys {
 			k.unset(reading)
 			s.again(k, retryMost/4)
@@ -178,7 +189,7 @@ func (s *Source) take(b *batch) error {
 			s.quickest = l.RoundTrip
 		}
 		if l.Err != nil && transient(l.Err) {
-			if s.single {
+			if s.once != nil && !s.hopeful(ctx, l.Err) {
 				return l.Err
 			}
 			s.again(k, doubtFor)
@@ -208,7 +219,7 @@ func (s *Source) takeLock(k *known, version uint32, l *lockcore.Lock) {
 		return
 	}
 	p := s.placeOf(k.key)
-	if p != nil && p.polled == 0 && !s.single && k.is(wasRead) && k.hints == 0 && k.differs(l, s.spread) && !k.is(unsure) {
+	if p != nil && p.polled == 0 && s.once == nil && k.is(wasRead) && k.hints == 0 && k.differs(l, s.spread) && !k.is(unsure) {
 		// Its notification may be on its way: the second look decides.
 		k.set(unsure)
 		s.again(k, doubtFor)
@@ -224,7 +235,8 @@ func (s *Source) takeLock(k *known, version uint32, l *lockcore.Lock) {
 	if k.hints&hintExpired != 0 && k.is(held) && k.until != 0 {
 		s.meter.late(k.extra().ended.Sub(s.time(k.until)))
 	}
-	k.apply(l, picturing{clock: s.clock, node: node, spread: s.spread, emit: s.sendLock})
+	k.apply(l, picturing{clock: s.clock, node: node, before: s.nodes[k.node], spread: s.spread, emit: s.sendLock})
+	k.node = s.number(node)
 	s.settled(k)
 	k.seen = max(k.seen, s.rounds)
 	if stale {

@@ -26,7 +26,10 @@ func (r redis) Places(ctx context.Context) ([]Place, error) {
 }
 
 func (r redis) Traits() Traits {
-	return Traits{URL: r.URL(), DB: r.DB(), Moves: r.Redundant(), Spread: r.Spread(), Commands: r.Commands}
+	drawn, moving := r.Drawn()
+	return Traits{
+		URL: r.URL(), DB: r.DB(), Moves: r.Redundant(), Spread: r.Spread(), Drawn: drawn, Moving: moving, Commands: r.Commands,
+	}
 }
 
 type redisPlace struct{ *resp.Place }

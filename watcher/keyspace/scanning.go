@@ -195,17 +195,19 @@ func (s *Source) scanDue(ctx context.Context) moment {
 }
 
 // page takes what a scan found. An error ends a snapshot.
-func (s *Source) page(p page) error {
+func (s *Source) page(ctx context.Context, p page) error {
 	sc := p.scan
 	if sc.place.scan != sc {
 		return nil // it was given up
 	}
 	if p.err != nil {
-		if s.single {
+		if s.once != nil && !s.hopeful(ctx, p.err) {
 			return p.err
 		}
 		s.endScan(sc.place)
-		s.gap(sc.place.node, p.err.Error())
+		if s.once == nil {
+			s.gap(sc.place.node, p.err.Error())
+		}
 		sc.place.scanAt = s.moment(s.now().Add(retryMost / 2))
 		return nil
 	}

@@ -58,6 +58,8 @@ type Traits struct {
 	DB       int
 	Moves    bool         // its places change: they are asked for again and again
 	Spread   bool         // it has several places, so keys may move between them
+	Drawn    int64        // how often it was seen to change who answers for what
+	Moving   bool         // some keys are on their way from one place to another, as far as is known
 	Costly   bool         // what it is asked is paid for: it is asked less
 	Commands func() int64 // that were sent so far; of a REST API requests
 }

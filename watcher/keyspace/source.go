@@ -25,6 +25,7 @@ type Options struct {
 	ReadOnly            bool             // writes nothing, not even a canary
 	NoLedger            bool             // leaves contention alone: it counts as not recorded
 	PollEvery           time.Duration    // defaults to DefaultPollEvery
+	Patience            time.Duration    // of a snapshot, for a server that is being replaced; defaults to DefaultPatience
 	Now                 func() time.Time // defaults to time.Now
 }
 
@@ -46,17 +47,19 @@ type Source struct {
 	beside   sync.WaitGroup // goroutines that may outlast what they were started for
 
 	places  map[string]*place
-	spread  bool // several places: keys may move between them
-	charted bool // it is known who answers for what
+	nodes   []string // that locks were read at, by the number that known.node is
+	spread  bool     // several places: keys may move between them
+	charted bool     // it is known who answers for what
+	drawn   int64    // how often that had changed
 	picture map[string]*known
 	rounds  uint32 // scans that were begun
 
 	owed     int // locks that are to be read before the picture counts as complete
 	later    dues
-	quickest time.Duration // the shortest round trip of a reading lately
-	complete bool          // no gap since the picture was complete
-	problem  string        // the last gap's reason, so that a server that stays away is told once
-	single   bool          // ends with the first complete picture
+	quickest time.Duration     // the shortest round trip of a reading lately
+	complete bool              // no gap since the picture was complete
+	problems map[string]string // by node, the gaps' reasons since then, so that a server that stays away is told once
+	once     *once             // of a snapshot, which ends with the first complete picture
 
 	lastAlive moment
 	told      int64 // events about locks
@@ -73,6 +76,9 @@ func New(o Options) *Source {
 	if o.PollEvery <= 0 {
 		o.PollEvery = DefaultPollEvery
 	}
+	if o.Patience <= 0 {
+		o.Patience = DefaultPatience
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -81,7 +87,7 @@ func New(o Options) *Source {
 		options: o, traits: traits, pace: traits.pace(), now: o.Now, clock: clock{o.Now()},
 		locks: lockcore.New(o.Server, lockcore.WithClock(o.Now)),
 		inbox: newInbox(), reports: make(chan news), topology: make(chan topology), pages: make(chan page), results: make(chan *batch),
-		places: map[string]*place{}, picture: map[string]*known{},
+		places: map[string]*place{}, picture: map[string]*known{}, problems: map[string]string{}, nodes: []string{""},
 	}
 }
 
@@ -93,26 +99,6 @@ func (s *Source) Run(ctx context.Context, emit func(watcher.Event)) error {
 	defer s.beside.Wait()
 	defer cancel()
 	s.beside.Go(func() { s.followTopology(ctx) })
-	return s.loop(ctx)
-}
-
-// Snapshot reads what is there now, once: held locks as acquired, waiters as denied, all
-// inferred, then resynced. Errors match lockcore.ErrUnreachable or are a *lockcore.ReplyError.
-func Snapshot(ctx context.Context, o Options, emit func(watcher.Event)) error {
-	s := New(o)
-	s.emit, s.single = emit, true
-	ctx, cancel := context.WithCancel(ctx)
-	defer s.beside.Wait()
-	defer cancel()
-	places, err := o.Server.Places(ctx)
-	if err != nil {
-		return err
-	}
-	s.settle(ctx, places)
-	for _, p := range s.places {
-		p.up = true
-		s.startScan(ctx, p)
-	}
 	return s.loop(ctx)
 }
 
@@ -159,9 +145,14 @@ func (s *Source) redraw(ctx context.Context, t topology) {
 	for _, p := range added {
 		s.beside.Go(func() { (&attendant{s: s, place: p}).run(p.life) })
 	}
+	changed := s.drawn != s.options.Server.Traits().Drawn
+	s.drawn = s.options.Server.Traits().Drawn
 	if !s.charted {
 		s.charted = true
 		return
+	}
+	if changed && len(gone)+len(added) == 0 {
+		s.readMoved()
 	}
 	for _, p := range gone {
 		s.release(p)
@@ -206,6 +197,26 @@ func (s *Source) settle(ctx context.Context, places []Place) (added, gone []*pla
 		added = append(added, p)
 	}
 	return added, gone
+}
+
+// readMoved has locks read that another place answers for now. Events of them were heard before and after, so that is no gap.
+func (s *Source) readMoved() {
+	for _, k := range s.picture {
+		if p := s.placeOf(k.key); p != nil && k.node != 0 && s.nodes[k.node] != p.node {
+			s.want(k)
+		}
+	}
+}
+
+// number is a node's in known.node.
+func (s *Source) number(node string) uint32 {
+	for i, n := range s.nodes { // there are few
+		if n == node {
+			return uint32(i)
+		}
+	}
+	s.nodes = append(s.nodes, node)
+	return uint32(len(s.nodes) - 1)
 }
 
 // placeOf is the place that answers for a key; nil where nobody does, or nobody that is watched yet.
