@@ -40,7 +40,7 @@ type territory struct {
 	// claims to a cluster's slots, plus one.
 	epoch  int64
 	epochs []int64
-	moving  []string // slots on their way, as their nodes write them; those that nobody may ask about are not among them
+	moving []string // slots on their way, as their nodes write them; those that nobody may ask about are not among them
 }
 
 func (t *territory) at(slot int) *node {
