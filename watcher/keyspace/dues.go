@@ -4,6 +4,9 @@ package keyspace
 
 import "slices"
 
+// spareDues is how many entries may be out of date beside those that are not.
+const spareDues = 4096
+
 // due is a lock that is to be looked at then.
 type due struct {
 	at moment
@@ -55,4 +58,32 @@ func (d *dues) take(now moment) *known {
 	}
 	*d = h
 	return k
+}
+
+// prune removes what is out of date, once that is more than what is not: of a lock that ended long before its deadline
+// an entry is left, which keeps all of the lock.
+func (s *Source) prune() {
+	if len(s.later) < s.pruneAt {
+		return
+	}
+	kept := make(dues, 0, len(s.later)/2)
+	for _, d := range s.later {
+		if s.picture[d.k.key] == d.k && (d.at == d.k.planned || d.k.wanted()) {
+			kept.add(d.at, d.k)
+		}
+	}
+	s.later, s.pruneAt = kept, 2*len(kept)+spareDues
+}
+
+// rebase has everything that waits for its moment looked at now: the clock that the moments were reckoned by was set.
+func (s *Source) rebase() {
+	s.lastAlive = 0
+	now := s.moment(s.now())
+	for _, p := range s.places {
+		p.heard.Store(min(p.heard.Load(), int64(now)))
+	}
+	s.doubtPicture(s.at(nil))
+	for i, d := range s.later {
+		s.later[i].at, d.k.planned = now, 0
+	}
 }

@@ -21,6 +21,8 @@ type ear struct {
 	prefix   string        // of the channels
 	ready    chan struct{} // closed when all patterns are in force
 	since    atomic.Int64  // when they were, as a moment
+	lived    atomic.Int64  // when something came through the subscription last, as a moment
+	mute     atomic.Bool   // it cannot be asked for a sign of life
 	sub      Ear
 	opened   chan struct{} // closed when sub is there
 	stop     context.CancelFunc
@@ -74,6 +76,7 @@ func (e *ear) receive(ctx context.Context) error {
 		now := e.s.now()
 		at := e.s.moment(now)
 		e.place.heard.Store(int64(at))
+		e.lived.Store(int64(at))
 		arrivals = arrivals[:0]
 		for _, h := range heard {
 			switch {
@@ -121,19 +124,31 @@ func (e *ear) ask(ctx context.Context) {
 	if e.canary.dead.Load() || e.canary.excused.Load() {
 		limited, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		e.sub.Ask(limited) // its failure shows as silence, or ends Hear
+		e.mute.Store(!e.sub.Ask(limited)) // its failure shows as silence, or ends Hear
 	}
 }
 
-// alive is an error where no sign of life has come for too long. What is polled besides need not send notifications.
+// unproven tells that nothing shows whether notifications still arrive.
+func (e *ear) unproven() bool { return e.canary.dead.Load() && e.mute.Load() }
+
+// alive is an error where no sign of life has come through the subscription itself for too long; what came another way
+// shows nothing of it. What is polled besides need not send notifications.
 func (e *ear) alive(polled bool) error {
-	last := moment(e.place.heard.Load())
+	last := moment(e.lived.Load())
 	proving := !e.canary.dead.Load() && !e.canary.excused.Load() && !polled
 	if proving {
 		last = moment(max(e.canary.proved.Load(), e.since.Load()))
 	}
-	silent := e.s.now().Sub(e.s.time(last))
+	now := e.s.now()
+	silent := now.Sub(e.s.time(last))
 	switch {
+	case e.unproven():
+		return nil
+	case silent < 0: // the clock was set
+		for _, when := range []*atomic.Int64{&e.lived, &e.since, &e.canary.proved} {
+			when.Store(int64(e.s.moment(now)))
+		}
+		return nil
 	case silent <= e.s.pace.silent:
 		return nil
 	case proving && moment(e.canary.written.Load()) > last:

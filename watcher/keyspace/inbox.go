@@ -28,6 +28,7 @@ type inbox struct {
 	ready chan struct{} // has an item where there is something to take
 
 	mu      sync.Mutex
+	limit   int
 	notes   map[string]note
 	spare   map[string]note
 	heard   atomic.Int64 // notifications, ever
@@ -35,7 +36,7 @@ type inbox struct {
 }
 
 func newInbox() *inbox {
-	return &inbox{ready: make(chan struct{}, 1), notes: map[string]note{}, spare: map[string]note{}}
+	return &inbox{ready: make(chan struct{}, 1), limit: inboxLimit, notes: map[string]note{}, spare: map[string]note{}}
 }
 
 // arrival is one notification about a key.
@@ -51,7 +52,7 @@ func (b *inbox) add(p *place, at time.Time, arrivals []arrival) {
 	for _, a := range arrivals {
 		n, waits := b.notes[a.key]
 		if !waits {
-			if len(b.notes) >= inboxLimit {
+			if len(b.notes) >= b.limit {
 				b.dropped.Add(1)
 				continue
 			}

@@ -16,10 +16,11 @@ import (
 
 // facts are what a look found; empty where the server does not say.
 type facts struct {
-	setting   string // notify-keyspace-events
-	forbidden error  // why the setting is not known
-	run       string // changes with every start of the server
-	flushes   string // how often FLUSHALL, FLUSHDB and SWAPDB were called
+	setting   string   // notify-keyspace-events
+	forbidden error    // why the setting is not known
+	run       string   // changes with every start of the server
+	flushes   [3]int64 // how often FLUSHALL, FLUSHDB and SWAPDB were called
+	counted   bool     // that is known
 	replica   bool
 	orphan    bool          // a replica whose link to its master is down
 	ahead     time.Duration // the server's clock over the local one
@@ -54,11 +55,10 @@ func look(ctx context.Context, p Place, now func() time.Time) facts {
 			f.replica = got["role"] == "slave"
 			f.orphan = f.replica && got["master_link_status"] == "down"
 		case "commandstats":
-			var calls []string
-			for _, command := range []string{"flushall", "flushdb", "swapdb"} {
-				calls = append(calls, callsOf(got["cmdstat_"+command]))
+			f.counted = true
+			for i, command := range []string{"flushall", "flushdb", "swapdb"} {
+				f.flushes[i] = callsOf(got["cmdstat_"+command])
 			}
-			f.flushes = strings.Join(calls, " ")
 		}
 	}
 	sent := now()
@@ -103,9 +103,10 @@ func info(ctx context.Context, p Place, section string) (map[string]string, erro
 }
 
 // callsOf takes the count out of "calls=3,usec=…"; the other figures change with RESETSTAT too.
-func callsOf(stat string) string {
+func callsOf(stat string) int64 {
 	count, _, _ := strings.Cut(strings.TrimPrefix(stat, "calls="), ",")
-	return count
+	n, _ := strconv.ParseInt(count, 10, 64) // none were called where there is no line
+	return n
 }
 
 const orphaned = "this replica has lost its master: what it shows is old"
@@ -115,7 +116,9 @@ func (f facts) doubt(now facts) string {
 	switch {
 	case f.run != "" && now.run != "" && f.run != now.run:
 		return "the server was restarted"
-	case f.flushes != now.flushes:
+	case f.counted && now.counted && sum(now.flushes) < sum(f.flushes):
+		return "the server's statistics were reset, which hides a FLUSHALL, FLUSHDB or SWAPDB"
+	case f.counted && now.counted && f.flushes != now.flushes:
 		return "a FLUSHALL, FLUSHDB or SWAPDB removed keys without telling"
 	case f.replica != now.replica && now.replica:
 		return "the server is a replica now"
@@ -130,6 +133,13 @@ func (f facts) doubt(now facts) string {
 			(now.ahead - f.ahead).Abs().Round(100*time.Millisecond), earlierOrLater(now.ahead < f.ahead))
 	}
 	return ""
+}
+
+func sum(calls [3]int64) (n int64) {
+	for _, c := range calls {
+		n += c
+	}
+	return n
 }
 
 func earlierOrLater(earlier bool) string {

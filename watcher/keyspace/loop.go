@@ -44,9 +44,7 @@ func (s *Source) loop(ctx context.Context) error {
 			}
 			return nil
 		case <-s.inbox.ready:
-			for key, n := range s.inbox.take() {
-				s.note(key, n)
-			}
+			s.takeNotes(ctx)
 		case b := <-s.results:
 			if err := s.take(ctx, b); err != nil {
 				return err
@@ -73,10 +71,22 @@ func (s *Source) loop(ctx context.Context) error {
 			}
 			before := wall
 			if wall = s.wall(); (wall - before).Abs() > clockStep {
+				s.rebase()
 				s.doubt(ctx, nil, "this machine's clock was set, or it slept")
 			}
 			s.everySecond()
 		}
+	}
+}
+
+// takeNotes empties the inbox. What it had no room for is a gap.
+func (s *Source) takeNotes(ctx context.Context) {
+	for key, n := range s.inbox.take() {
+		s.note(key, n)
+	}
+	if dropped := s.inbox.dropped.Load(); dropped > s.dropped {
+		s.dropped = dropped
+		s.doubt(ctx, nil, "notifications came faster than they could be kept")
 	}
 }
 
@@ -119,6 +129,7 @@ func (s *Source) hear(ctx context.Context, n news) {
 		}
 		s.startScan(ctx, p)
 	case lost:
+		s.takeNotes(ctx)                 // of before: they explain nothing that comes after
 		if !p.up && !p.problem.Empty() { // it stays away: that is the same gap, whatever the next try says
 			p.problem = watcher.NewText(n.why)
 			return

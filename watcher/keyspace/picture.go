@@ -65,6 +65,7 @@ const (
 	reading                  // it is being read
 	unsure                   // a difference that no notification explained was read once; the second time it counts
 	owed                     // the picture is not complete before it was read
+	doubted                  // more may have happened to it than notifications told since the last reading that was used
 )
 
 // known is a lock as it was read last. There can be a million of them, so what few have lies in more.
@@ -110,12 +111,12 @@ func (k *known) extra() *more {
 	return k.more
 }
 
-// used is when a reading was used last, as far as that matters.
-func (k *known) used() time.Time {
-	if k.more == nil {
-		return time.Time{}
+// unquiet is since when notifications come that no reading was used for; asked of a lock that has hints.
+func (k *known) unquiet() time.Time {
+	if k.more.used.After(k.more.since) {
+		return k.more.used
 	}
-	return k.more.used
+	return k.more.since
 }
 
 // notice takes what notifications told.
@@ -138,12 +139,14 @@ func (k *known) over(l *lockcore.Lock, spread bool) bool {
 		return false
 	case l.Owner != k.owner:
 		return true
+	case k.fence != 0 && l.Fence != 0:
+		return k.fence != l.Fence
+	case k.deadline != 0 && near(l.Deadline, k.deadline.time(), sameDeadline):
+		return false // that of the hold that is known; what was heard of is older, and came late
 	case spread && k.left() && k.sameAs(l):
 		return false // the node that it left said "del"
-	case k.firstEnd != 0:
-		return true
 	}
-	return k.fence != 0 && l.Fence != 0 && k.fence != l.Fence
+	return k.firstEnd != 0
 }
 
 // left tells whether its key may have gone to another node: the one that it leaves says "del".
@@ -161,9 +164,23 @@ func (k *known) sameAs(l *lockcore.Lock) bool {
 	return before.IsZero() && now.IsZero() || !before.IsZero() && !now.IsZero() && near(before, now, movedSlack)
 }
 
-// differs tells whether a reading shows another hold than was known.
-func (k *known) differs(l *lockcore.Lock, spread bool) bool {
-	return k.over(l, spread) || !k.is(held) && l.Owner != ""
+// explains tells whether what was heard of a lock is enough to say how the hold of a reading came about, if that is
+// another than was known.
+func (k *known) explains(l *lockcore.Lock, p picturing) bool {
+	over, begins := k.over(l, p.spread), !k.is(held) && l.Owner != ""
+	wrote := l.Owner != "" && k.hints&(hintSet|hintRestored) != 0
+	switch {
+	case !over && !begins:
+		return true
+	case p.hearsay:
+		return k.hints != 0
+	case over && (k.firstEnd != 0 || wrote):
+		return true
+	case over:
+		past := k.record(l)
+		return k.hints != 0 && past != nil && (past.How == lockcore.HowReleased || past.How == lockcore.HowForced || past.How == lockcore.HowSeized)
+	}
+	return wrote
 }
 
 // change is one reading on its way to becoming events.
@@ -187,23 +204,26 @@ type picturing struct {
 	node   string // where it was read
 	before string // where it was read the last time, if it was
 	spread bool   // keys may move between places
-	emit   func(watcher.Event)
+	// hearsay: notifications only tell that something happened to a key.
+	hearsay bool
+	emit    func(watcher.Event)
 }
 
 // apply makes a reading the last one and emits what changed.
 func (k *known) apply(l *lockcore.Lock, p picturing) {
-	c := &change{picturing: p, k: k, m: k.more, l: l, inferred: k.hints == 0, first: !k.is(wasRead), at: l.ReadAt, text: watcher.NewText(k.key)}
+	c := &change{picturing: p, k: k, m: k.more, l: l, first: !k.is(wasRead), at: l.ReadAt, text: watcher.NewText(k.key)}
 	if l.Ledger != nil {
 		c.m = k.extra()
 	}
 	if c.m == nil {
 		c.m = &more{}
 	}
-	if !c.inferred && c.m.since.Before(c.at) {
-		c.at = c.m.since
-	}
 	if l.Err != nil {
 		l.Owner = "" // another type, or unreadable: no lock
+	}
+	c.inferred = k.hints == 0 || k.is(doubted) || !k.explains(l, p)
+	if !c.inferred && c.m.since.Before(c.at) {
+		c.at = c.m.since
 	}
 	if l.Ledger != nil {
 		c.counts = &watcher.Counts{
@@ -222,7 +242,7 @@ func (k *known) apply(l *lockcore.Lock, p picturing) {
 	c.overruns()
 	c.contention()
 	k.set(wasRead)
-	k.unset(unsure)
+	k.unset(unsure | doubted)
 	k.hints, k.firstEnd = 0, 0
 }
 
@@ -307,7 +327,7 @@ func (c *change) holds() {
 // ledger's record of that very hold, else by its deadline. Empty means overwritten.
 func (c *change) endOf() (watcher.Type, *lockcore.Past) {
 	k, l := c.k, c.l
-	past := c.record()
+	past := k.record(l)
 	switch {
 	case k.firstEnd == hintExpired:
 		return watcher.Expired, past
@@ -330,16 +350,16 @@ func (c *change) endOf() (watcher.Type, *lockcore.Past) {
 }
 
 // record finds the ledger's record of the known hold.
-func (c *change) record() *lockcore.Past {
-	if c.l.Ledger == nil {
+func (k *known) record(l *lockcore.Lock) *lockcore.Past {
+	if l.Ledger == nil {
 		return nil
 	}
-	for i := range c.l.Ledger.Holds {
-		p := &c.l.Ledger.Holds[i]
-		if p.Owner != c.k.owner {
+	for i := range l.Ledger.Holds {
+		p := &l.Ledger.Holds[i]
+		if p.Owner != k.owner {
 			continue
 		}
-		if p.Fence == c.k.fence && (p.Fence != 0 || near(p.Deadline, c.k.deadline.time(), 10*sameDeadline)) {
+		if p.Fence == k.fence && (p.Fence != 0 || near(p.Deadline, k.deadline.time(), 10*sameDeadline)) {
 			return p
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -63,6 +64,7 @@ type attendant struct {
 	s     *Source
 	place *place
 	facts facts
+	mute  bool // nothing can be written here, nor asked for: its locks are polled besides
 }
 
 // errChanged ends a connection whose way of watching does not fit the server any more.
@@ -86,6 +88,7 @@ func (a *attendant) run(ctx context.Context) {
 		if errors.Is(err, errChanged) || a.s.now().Sub(began) > retryMost {
 			pause = retryFirst
 		}
+		a.mute = a.mute && errors.Is(err, errChanged) // another server may take what this one did not
 		select {
 		case <-ctx.Done():
 			return
@@ -104,7 +107,7 @@ func (a *attendant) attend(ctx context.Context) error {
 	}
 	a.sign()
 	lacks := missing(a.facts.setting)
-	if a.facts.forbidden == nil && lacks != "" && a.s.options.EnableNotifications {
+	if a.facts.forbidden == nil && lacks != "" && a.s.options.EnableNotifications && !a.s.options.ReadOnly {
 		if _, err := a.place.Do(ctx, "config", "set", setting, completed(a.facts.setting)); err != nil {
 			return a.poll(ctx, "keyspace notifications are off and cannot be enabled: "+reason(err), true)
 		}
@@ -142,7 +145,7 @@ func (a *attendant) poll(ctx context.Context, why string, settings bool) error {
 // listen subscribes and stays until the subscription is lost.
 func (a *attendant) listen(ctx context.Context, listener Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
-	ear := newEar(a.s, a.place, newCanary(a.place, !a.s.options.ReadOnly))
+	ear := newEar(a.s, a.place, newCanary(a.place, !a.s.options.ReadOnly && !a.mute))
 	ended := ear.listen(ctx, listener)
 	failed, checking := make(chan error, 1), false
 	defer func() {
@@ -153,23 +156,31 @@ func (a *attendant) listen(ctx context.Context, listener Listener) error {
 			<-failed
 		}
 	}()
+	late := time.NewTimer(a.s.pace.silent)
+	defer late.Stop()
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-ear.ready:
+	case <-late.C:
+		return fmt.Errorf("%w: %s does not confirm the subscription within %s", lockcore.ErrUnreachable, a.place.node, a.s.pace.silent)
 	case err := <-ended:
 		ended <- nil
 		var refused *lockcore.ReplyError
 		switch {
 		case errors.Is(err, ErrMute):
 			return a.poll(ctx, err.Error(), false)
-		case errors.As(err, &refused):
+		case errors.As(err, &refused) && !transient(err) && !strings.Contains(refused.Message, "max number of clients"):
 			return a.poll(ctx, "the server refuses the subscription ("+refused.Message+"): allow this user PSUBSCRIBE and the __keyspace channels", false)
 		}
 		return err
 	}
 	link := watcher.Link{}
-	if a.facts.forbidden != nil && !ear.canary.prove(ctx, a.place, a.s.pace.silent) {
+	ear.ask(ctx)
+	if a.mute = ear.unproven(); a.mute {
+		link = watcher.Link{Polled: a.s.options.PollEvery, Warning: watcher.NewText(
+			"nothing can be written here, so whether notifications still arrive is not known: the locks are read again and again too")}
+	} else if a.facts.forbidden != nil && !ear.canary.prove(ctx, a.place, a.s.pace.silent) {
 		link = watcher.Link{Polled: a.s.options.PollEvery, Warning: watcher.NewText(
 			"the server does not tell whether it sends keyspace notifications (" + reason(a.facts.forbidden) + ")")}
 	}
@@ -190,6 +201,10 @@ func (a *attendant) listen(ctx context.Context, listener Listener) error {
 		case <-prove.C:
 			if err := ear.alive(link.Polled > 0); err != nil {
 				return err
+			}
+			if ear.unproven() && !a.mute {
+				a.mute = true
+				return fmt.Errorf("%w: %s cannot be written any more, which proved that they arrive", errChanged, ear.canary.key())
 			}
 			if turn++; turn%2 == 0 {
 				ear.ask(ctx)
@@ -219,6 +234,12 @@ func (a *attendant) check(ctx context.Context, settings bool) error {
 	}
 	if !now.timed {
 		now.ahead, now.timed = before.ahead, before.timed
+	}
+	if !now.counted {
+		now.flushes, now.counted = before.flushes, before.counted
+	}
+	if now.run == "" {
+		now.run = before.run
 	}
 	a.facts = now
 	a.sign()

@@ -27,6 +27,7 @@ const (
 // batch is a set of locks of one place, each with the version that it had when the read was sent.
 type batch struct {
 	place    *place
+	round    uint32 // the last scan that had begun
 	keys     []*known
 	versions []uint32
 	locks    []lockcore.Lock
@@ -38,9 +39,14 @@ func (s *Source) note(key string, n note) {
 	if s.places[n.place.node] != n.place {
 		return // the place answers for nothing any more: what it still says is no news
 	}
-	if s.spread && !n.place.Owns(key) {
+	switch {
+	case s.spread && !n.place.Owns(key):
 		// On its way from one node to another: only a reading at its owner tells.
 		n.hints, n.firstEnd = hintLedger, 0
+	case s.traits.Costly:
+		// In a stream over HTTP the name of one key can look like a notification of another. So it ends nothing; that
+		// something was written only names a change that was read.
+		n.hints, n.firstEnd = n.hints&hintSet|hintLedger, 0
 	}
 	k := s.lock(key)
 	if n.place.replica.Load() && n.firstEnd == hintDeleted && k.is(held) && k.until != 0 && k.hints == 0 &&
@@ -123,19 +129,24 @@ func (s *Source) takeDue() {
 		if k.planned != 0 && k.planned <= now {
 			k.planned = 0
 		}
-		overdue := k.is(held) && k.until != 0 && now >= k.until
-		if overdue || k.is(unsure|owed) || k.hints != 0 {
+		switch overdue := k.is(held) && k.until != 0 && now >= k.until; {
+		case overdue || k.wanted():
 			s.want(k)
+		case k.is(held):
+			s.plan(k) // it has more time than it had when this was planned
 		}
 	}
 }
+
+// wanted tells that a lock is to be read whatever its deadline.
+func (k *known) wanted() bool { return k.is(unsure|owed) || k.hints != 0 }
 
 // sendBatches asks for what waits, as far as there is room for it.
 func (s *Source) sendBatches(ctx context.Context) {
 	for _, p := range s.places {
 		for p.inFlight < batchesAtOnce && len(p.waiting) > 0 {
 			n := min(len(p.waiting), batchLimit)
-			b := &batch{place: p, keys: p.waiting[:n:n], versions: make([]uint32, n)}
+			b := &batch{place: p, round: s.rounds, keys: p.waiting[:n:n], versions: make([]uint32, n)}
 			if p.waiting = p.waiting[n:]; len(p.waiting) == 0 {
 				p.waiting = nil
 			}
@@ -170,7 +181,7 @@ func (s *Source) take(ctx context.Context, b *batch) error {
 		if s.once != nil && !s.hopeful(ctx, b.err) {
 			return b.err
 		}
-		if s.once == nil && b.place.up {
+		if s.once == nil && b.place.up { // else that is told already
 			s.gap(b.place.node, b.err.Error())
 		}
 		for _, k := range b.keys {
@@ -195,7 +206,7 @@ func (s *Source) take(ctx context.Context, b *batch) error {
 			s.again(k, doubtFor)
 			continue
 		}
-		s.takeLock(k, b.versions[i], l)
+		s.takeLock(k, b, b.versions[i], l)
 	}
 	return nil
 }
@@ -209,25 +220,25 @@ func (s *Source) again(k *known, after time.Duration) {
 	s.later.add(s.moment(s.now().Add(after)), k)
 }
 
-func (s *Source) takeLock(k *known, version uint32, l *lockcore.Lock) {
+func (s *Source) takeLock(k *known, b *batch, version uint32, l *lockcore.Lock) {
 	if s.options.NoLedger {
 		l.Ledger = nil
 	}
 	stale := version != k.version
-	if stale && l.ReadAt.Sub(k.used()) < readAtMost {
+	if stale && (k.hints == 0 || l.ReadAt.Sub(k.unquiet()) < readAtMost) {
 		s.want(k)
 		return
 	}
 	p := s.placeOf(k.key)
-	if p != nil && p.polled == 0 && s.once == nil && k.is(wasRead) && k.hints == 0 && k.differs(l, s.spread) && !k.is(unsure) {
+	pic := picturing{clock: s.clock, before: s.nodes[k.node], spread: s.spread, hearsay: s.traits.Costly, emit: s.sendLock}
+	if p != nil {
+		pic.node = p.node
+	}
+	if p != nil && p.polled == 0 && s.once == nil && !stale && k.is(wasRead) && !k.is(unsure) && !k.explains(l, pic) {
 		// Its notification may be on its way: the second look decides.
 		k.set(unsure)
 		s.again(k, doubtFor)
 		return
-	}
-	node := ""
-	if p != nil {
-		node = p.node
 	}
 	if k.hints != 0 {
 		k.extra().used = l.ReadAt
@@ -235,13 +246,15 @@ func (s *Source) takeLock(k *known, version uint32, l *lockcore.Lock) {
 	if k.hints&hintExpired != 0 && k.is(held) && k.until != 0 {
 		s.meter.late(k.extra().ended.Sub(s.time(k.until)))
 	}
-	k.apply(l, picturing{clock: s.clock, node: node, before: s.nodes[k.node], spread: s.spread, emit: s.sendLock})
-	k.node = s.number(node)
+	k.apply(l, pic)
+	k.node = s.number(pic.node)
 	s.settled(k)
-	k.seen = max(k.seen, s.rounds)
+	k.seen = max(k.seen, b.round)
 	if stale {
 		k.extra().notBefore = s.now().Add(readAtMost)
-		k.hints |= hintLedger // there is more to come than this reading shows
+		// There is more to come than this reading shows, and what was heard of it is used up.
+		k.hints, k.extra().since = hintLedger, l.ReadAt
+		k.set(doubted)
 		s.want(k)
 	}
 	s.plan(k)
@@ -266,6 +279,7 @@ func (s *Source) plan(k *known) {
 		if k.planned == 0 || at < k.planned {
 			k.planned = at
 			s.later.add(at, k)
+			s.prune()
 		}
 	case !k.is(held|queued|reading|owed) && (k.more == nil || len(k.more.waiters) == 0) && k.hints == 0:
 		delete(s.picture, k.key)
@@ -280,9 +294,10 @@ func (s *Source) doubtPicture(which func(*known) bool) {
 		}
 		k.hints, k.firstEnd = 0, 0
 		k.unset(unsure)
+		k.set(doubted)
 		k.version++
 		if k.more != nil {
-			k.more.notBefore = time.Time{}
+			k.more.notBefore, k.more.used = time.Time{}, time.Time{}
 		}
 	}
 }

@@ -58,4 +58,7 @@ func (e *redisEar) Hear(into []Heard) ([]Heard, error) {
 	return into, nil
 }
 
-func (e *redisEar) Ask(ctx context.Context) { e.Ping(ctx) }
+func (e *redisEar) Ask(ctx context.Context) bool {
+	e.Ping(ctx)
+	return true
+}

@@ -44,5 +44,5 @@ func (e restEar) Hear(into []Heard) ([]Heard, error) {
 	return append(into, Heard(h)), nil
 }
 
-// Ask does nothing: a stream goes one way.
-func (restEar) Ask(context.Context) {}
+// Ask is not possible: a stream goes one way.
+func (restEar) Ask(context.Context) bool { return false }

@@ -37,8 +37,8 @@ type Ear interface {
 	// Hear waits until something is heard, and gives all that has come. After an error there is nothing
 	// more to be heard; a *lockcore.ReplyError is the server's refusal.
 	Hear(into []Heard) ([]Heard, error)
-	// Ask has the server give a sign of life through this very subscription, if that is possible.
-	Ask(ctx context.Context)
+	// Ask has the server give a sign of life through this very subscription; false where that is not possible.
+	Ask(ctx context.Context) bool
 	Close()
 }
 
