@@ -19,7 +19,7 @@ test: deps ## run every test, with the race detector; then the explorer's full b
 	$(GO) test -v -timeout 12m -run TestNoOrderOfEventsBreaksARule ./lockcore/explore
 
 # Tests use a real redis-server; LOCKTOP_TEST_SERVER names another one, Valkey's for example.
-deps: ## install redis-server and node with the npm clients that tests use, where they are missing
+deps: ## install redis-server, libfaketime and node with the npm clients that tests use, where they are missing
 	@command -v $${LOCKTOP_TEST_SERVER:-redis-server} >/dev/null 2>&1 || { \
 		echo "installing redis-server, which the tests need"; \
 		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
@@ -28,6 +28,14 @@ deps: ## install redis-server and node with the npm clients that tests use, wher
 		elif command -v apk >/dev/null; then $$sudo apk add redis; \
 		elif command -v brew >/dev/null; then brew install redis; \
 		else echo "install redis-server 6.2 or newer, then run make test again" >&2; exit 1; fi; }
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 /usr/lib64/faketime/libfaketimeMT.so.1 \
+			/usr/local/lib/faketime/libfaketimeMT.so.1 2>/dev/null | grep -q . || { \
+		echo "installing libfaketime, which the tests that set a server's clock need"; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		if command -v apt-get >/dev/null; then $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq faketime; \
+		elif command -v dnf >/dev/null; then $$sudo dnf install -y libfaketime; \
+		elif command -v apk >/dev/null; then $$sudo apk add libfaketime; \
+		else echo "libfaketime works on Linux only here: the tests that set a server's clock will fail" >&2; fi; }
 	@command -v npm >/dev/null 2>&1 || { \
 		echo "installing node and npm, which the tests with real npm clients need"; \
 		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \

@@ -29,7 +29,8 @@ type Redis struct {
 
 	t    testing.TB
 	args []string
-	conf string // a sentinel's configuration file; empty for a server
+	conf string   // a sentinel's configuration file; empty for a server
+	env  []string // beside that of the test, as name=value
 	mu   sync.Mutex
 	cmd  *exec.Cmd
 	log  *bytes.Buffer
@@ -129,6 +130,7 @@ func (r *Redis) start() bool {
 	defer r.mu.Unlock()
 	r.log = &bytes.Buffer{}
 	r.cmd = exec.Command(path, args...)
+	r.cmd.Env = append(os.Environ(), r.env...)
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatalf("locktest: start %s: %v", path, err)
