@@ -1,8 +1,15 @@
 package watcher
 
 // Families of locks, and how long their holds usually take.
+//
+// What is usual changes with every release, for every lock of the family. So no lock keeps what follows for
+// it: each has a hash of its family's name, and a table by that hash has the least time that is usual
+// in any family with it. A hold that has not lasted so long is not overdue, which is all that a
+// pass over many locks needs to know of most of them.
 
 import (
+	"hash/maphash"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +19,7 @@ const (
 	holdsPerFamily = 64 // recent ones that are remembered
 	holdsEnough    = 5  // fewer tell nothing about what is usual
 	familiesAtMost = 10_000
+	familyKinds    = 1 << 12 // values of the hash
 )
 
 // FamilyOf is the part of a key that locks of one kind share: all up to the last of : / _ - . #
@@ -23,28 +31,83 @@ func FamilyOf(key string) string {
 	return key
 }
 
-// durations is a ring of the last holds of a family.
+var familySeed = maphash.MakeSeed()
+
+func kindOf(family string) uint16 { return uint16(maphash.String(familySeed, family) % familyKinds) }
+
+// families are those of which a hold is known.
+type families struct {
+	byName map[string]*durations
+	kinds  []kind        // by hash; nil until a hold is known
+	least  time.Duration // usual in any family
+}
+
+// kind has the families of one hash.
+type kind struct {
+	families []*durations
+	usual    time.Duration // the least that is usual in any of them
+}
+
+// unusual is longer than any hold takes.
+const unusual time.Duration = math.MaxInt64
+
+// durations has the last holds of a family.
 type durations struct {
-	ring [holdsPerFamily]time.Duration
-	n    int // ever added
+	ring   [holdsPerFamily]time.Duration // in the order in which they ended
+	sorted [holdsPerFamily]time.Duration // by length
+	n      int                           // ever added
 }
 
 // learn adds how long a released hold took.
-func (t *Table) learn(key string, hold time.Duration) {
+func (f *families) learn(key string, hold time.Duration) {
 	name := FamilyOf(key)
-	f := t.families[name]
-	if f == nil {
-		if len(t.families) >= familiesAtMost {
+	d := f.byName[name]
+	if f.kinds == nil {
+		f.kinds = make([]kind, familyKinds)
+		for i := range f.kinds {
+			f.kinds[i].usual = unusual
+		}
+		f.least = unusual
+	}
+	k := &f.kinds[kindOf(name)]
+	if d == nil {
+		if len(f.byName) >= familiesAtMost {
 			return
 		}
-		f = &durations{}
-		t.families[name] = f
+		d = &durations{}
+		f.byName[strings.Clone(name)] = d
+		k.families = append(k.families, d)
 	}
-	f.add(hold)
+	d.add(hold)
+	before := k.usual
+	k.usual = unusual
+	for _, d := range k.families {
+		k.usual = min(k.usual, d.usual())
+	}
+	switch {
+	case k.usual <= f.least:
+		f.least = k.usual
+	case before == f.least:
+		f.least = unusual
+		for i := range f.kinds {
+			f.least = min(f.least, f.kinds[i].usual)
+		}
+	}
 }
 
+// of gives the family of a key; nil if none of its holds is known.
+func (f *families) of(key string) *durations { return f.byName[FamilyOf(key)] }
+
 func (d *durations) add(hold time.Duration) {
-	d.ring[d.n%holdsPerFamily] = hold
+	n, at := d.known(), d.n%holdsPerFamily
+	if n == holdsPerFamily { // the oldest makes room
+		n--
+		i, _ := slices.BinarySearch(d.sorted[:], d.ring[at])
+		copy(d.sorted[i:], d.sorted[i+1:])
+	}
+	i, _ := slices.BinarySearch(d.sorted[:n], hold)
+	copy(d.sorted[i+1:n+1], d.sorted[i:n])
+	d.ring[at], d.sorted[i] = hold, hold
 	d.n++
 }
 
@@ -53,10 +116,16 @@ func (d *durations) quantile(share float64) time.Duration {
 	if d == nil || d.n == 0 {
 		return 0
 	}
-	n := min(d.n, holdsPerFamily)
-	sorted := slices.Clone(d.ring[:n])
-	slices.Sort(sorted)
-	return sorted[min(int(share*float64(n)), n-1)]
+	n := d.known()
+	return d.sorted[min(int(share*float64(n)), n-1)]
+}
+
+// usual is what a hold that is not overdue does not exceed; unusual where too few holds are known.
+func (d *durations) usual() time.Duration {
+	if d.known() < holdsEnough {
+		return unusual
+	}
+	return d.quantile(overdueShare)
 }
 
 // known is how many holds are remembered.

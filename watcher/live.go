@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// stepsAtOnce is how many steps of preparing a view events have to wait for: well under a millisecond.
+const stepsAtOnce = 8
+
 // Live is a table that follows a source. Its zero value is not ready; use NewLive.
 type Live struct {
 	mu    sync.Mutex
@@ -37,11 +40,20 @@ func (l *Live) Version() uint64 {
 	return l.table.Version()
 }
 
-// View answers a query at a moment.
+// View answers a query at a moment. What takes long the first time, a new filter or the order by
+// owner, is done in steps, between which events go in.
 func (l *Live) View(q Query, now time.Time) View {
+	for !l.prepare(q) {
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.table.View(q, now)
+}
+
+func (l *Live) prepare(q Query) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.table.prepare(q, stepsAtOnce)
 }
 
 // Detail gives everything about one lock; false if the table knows nothing of it.

@@ -39,21 +39,16 @@ func (r *Row) Alive() bool {
 	return r.Held && !r.Over && r.State != Stuck && r.State != Overdue
 }
 
-// judge sets the row's state, and why where it is not plain to see.
-func (t *Table) judge(r *Row, l *Lock, maxTTL time.Duration, now time.Time) {
-	family := t.families[FamilyOf(l.Key.Raw())]
-	usual := family.quantile(overdueShare)
+// judge sets the row's state; overran is when the last overrun was proven, family what is usual.
+func (t *Table) judge(r *Row, largest time.Duration, overran int64, family *durations, maxTTL time.Duration, now int64) {
 	switch {
-	case r.Held && r.TTL == lockcore.NoTTL:
-		r.State, r.Why = Stuck, "it has no TTL, so it never expires by itself"
-	case r.Held && r.TTL > maxTTL:
-		r.State, r.Why = Stuck, fmt.Sprintf("its TTL is above %s", maxTTL)
-	case !l.lastOverrun.IsZero() && now.Sub(l.lastOverrun) < overrunShown:
-		r.State, r.Why = Overran, "a hold outlived its TTL in the last five minutes"
-	case r.Held && r.HeldFor >= 0 && family.known() >= holdsEnough && r.HeldFor > usual:
+	case r.Held && (r.TTL == lockcore.NoTTL || r.TTL > maxTTL):
+		r.State = Stuck
+	case overran != unknownTime && now-overran < int64(overrunShown):
+		r.State = Overran
+	case r.Held && r.HeldFor >= 0 && r.HeldFor > family.usual():
 		r.State = Overdue
-		r.Why = fmt.Sprintf("95 %% of the holds of %s took under %s", NewText(FamilyOf(l.Key.Raw())), round(usual))
-	case r.Held && l.Hold.Largest > 0 && float64(r.TTL) < expiringShare*float64(l.Hold.Largest):
+	case r.Held && expiring(r.TTL, largest):
 		r.State = Expiring
 	case r.Held && r.Waiting > 0:
 		r.State = Contended
@@ -64,6 +59,26 @@ func (t *Table) judge(r *Row, l *Lock, maxTTL time.Duration, now time.Time) {
 	default:
 		r.State = Free
 	}
+}
+
+// expiring tells that too little of the largest TTL is left.
+func expiring(left, largest time.Duration) bool {
+	return largest > 0 && float64(left) < expiringShare*float64(largest)
+}
+
+// why says why a row is in its state, where it is not plain to see.
+func why(r *Row, family *durations, maxTTL time.Duration) string {
+	switch {
+	case r.State == Stuck && r.TTL == lockcore.NoTTL:
+		return "it has no TTL, so it never expires by itself"
+	case r.State == Stuck:
+		return fmt.Sprintf("its TTL is above %s", maxTTL)
+	case r.State == Overran:
+		return "a hold outlived its TTL in the last five minutes"
+	case r.State == Overdue:
+		return fmt.Sprintf("95 %% of the holds of %s took under %s", NewText(FamilyOf(r.Key.Raw())), round(family.usual()))
+	}
+	return ""
 }
 
 // round keeps about two digits that matter.

@@ -1,19 +1,19 @@
 package watcher
 
 // Table: events in, locks out. It does no I/O, starts no goroutine and never asks for the
-// time, so the same events give the same table. One goroutine writes it.
+// time, so the same events give the same table. One goroutine at a time may use it, looking
+// included: a view leaves behind what makes the next one quicker.
 
 import (
 	"slices"
 	"time"
 
 	"locktop/lockcore"
+	"locktop/watcher/dense"
 )
 
 // How much the table remembers.
 const (
-	eventsPerLock   = 50               // of each lock
-	eventsInAll     = 500              // of all locks together
 	forgetAfter     = 10 * time.Minute // a lock that is free and that nobody waits for
 	forgottenAtMost = 20_000           // free locks that are remembered at the same time
 	denialWindow    = 60               // seconds over which denials a minute are counted
@@ -34,7 +34,7 @@ type Hold struct {
 // End is how a hold ended.
 type End struct {
 	Hold     Hold
-	How      Type // one for which Ends is true, or Acquired where the next one is all that is known
+	How      Type // one for which Ends is true
 	At       time.Time
 	Held     time.Duration // Unknown if its beginning is
 	By       Text
@@ -51,20 +51,6 @@ type Waiter struct {
 	Last     time.Time
 }
 
-// Lock is all that the table knows of one lock.
-type Lock struct {
-	Key     Text
-	Node    string
-	Hold    *Hold // nil: nobody holds it
-	Last    *End  // nil: no end was seen
-	Waiters []Waiter
-	Counts  *Counts // nil: nobody records contention
-	Events  []Event // the last ones, oldest first
-
-	lastOverrun time.Time
-	freedAt     time.Time // when it was put on the list of what to forget
-}
-
 // Totals are counted since watching began.
 type Totals struct {
 	Expired, Overruns, Overlaps, Forced int
@@ -72,25 +58,36 @@ type Totals struct {
 
 // Table is the reducer. The zero value is not ready; use NewTable.
 type Table struct {
-	locks    map[string]*Lock
-	families map[string]*durations
-	freed    []freed // in the order of their end: what to forget next
-	recent   []Event
-	status   Status
-	totals   Totals
-	denials  denialRate
-	version  uint64
-	serial   uint64
-}
+	base     time.Time // of the first event: moments are counted from it
+	locks    dense.Rows[lock]
+	chunks   []*chunk
+	index    *dense.Index // by key
+	names    *dense.Order // by key, as it is shown
+	nodes    []string     // by number; the first is that of no node
+	families families
+	history  history
+	owners   ownerCodes
 
-type freed struct {
-	key string
-	at  time.Time
+	special list      // rows that a chunk's columns do not say all about: with waiters, or an overrun
+	counted list      // rows with denials
+	free    freeLocks // rows that nobody holds, in the order of their end: what to forget next
+
+	held, unrecorded, plain int // rows
+
+	status  Status
+	totals  Totals
+	denials denialRate
+	version uint64
+	serial  uint64
+	scratch picker // what a view works with, kept for the next
 }
 
 // NewTable is an empty table that has not heard of anything.
 func NewTable() *Table {
-	return &Table{locks: map[string]*Lock{}, families: map[string]*durations{}}
+	t := &Table{nodes: []string{""}, families: families{byName: map[string]*durations{}}}
+	t.index = dense.NewIndex(func(row uint32) string { return t.locks.At(row).key })
+	t.names = dense.NewOrder(t.compareNames)
+	return t
 }
 
 // Version grows with every event that changes anything to be seen.
@@ -99,72 +96,85 @@ func (t *Table) Version() uint64 { return t.version }
 // Status is how well the table knows the present.
 func (t *Table) Status() Status { return t.status }
 
+// Len is how many locks the table knows of, free ones that are not forgotten yet included.
+func (t *Table) Len() int { return t.locks.Len() }
+
+// Recent are the last events of all locks and of the watching itself, oldest first.
+func (t *Table) Recent() []Event { return t.history.recent() }
+
 // Apply takes the next event.
 func (t *Table) Apply(e Event) {
 	t.version++
 	if t.status.apply(e); e.Type == Alive {
 		return
 	}
-	if !e.Type.ofWatching() {
-		t.applyLock(e)
+	if t.base.IsZero() {
+		t.base = e.Time
 	}
-	t.recent = appendBounded(t.recent, e, eventsInAll)
+	if e.Type.ofWatching() {
+		t.history.add(&e, 0)
+	} else {
+		t.applyLock(&e)
+	}
 	t.forget(e.Time)
 }
 
-func (t *Table) applyLock(e Event) {
-	l := t.locks[e.Key.Raw()]
-	if l == nil {
-		l = &Lock{Key: e.Key}
-		t.locks[e.Key.Raw()] = l
-		t.remember(l, e.Time)
+func (t *Table) applyLock(e *Event) {
+	row, ok := t.index.Find(e.Key.Raw())
+	if !ok {
+		row = t.add(e.Key.Raw())
 	}
+	t.unsettle(row)
+	l := t.locks.At(row)
 	if e.Node != "" {
-		l.Node = e.Node
+		l.node = t.nodeNumber(e.Node)
 	}
 	if e.Counts != nil {
-		l.Counts = e.Counts
+		c, i := t.chunk(row)
+		c.flags[i] |= isRecorded
+		if *e.Counts != (Counts{}) || l.extra != nil {
+			t.extraOf(row).counts = *e.Counts
+		}
 	}
 	for _, d := range e.Past {
-		t.learn(e.Key.Raw(), d)
+		t.families.learn(l.key, d)
 	}
+	held := t.flags(row)&isHeld != 0
 	switch e.Type {
 	case Acquired, Overwritten, Seized:
-		if l.Hold != nil {
-			t.end(l, e, Acquired)
-		}
-		t.begin(l, e)
+		t.begin(row, e)
 	case Extended, Persisted, Adjusted:
-		if l.Hold == nil {
-			t.begin(l, e)
+		if !held {
+			t.begin(row, e)
 		} else {
-			l.Hold.setTTL(e)
+			t.setTTL(row, e)
 		}
 		if e.Fence != 0 {
-			l.Hold.Fence = e.Fence
+			l.fence = e.Fence
 		}
 	case Released, Deleted, Expired, Evicted, Forced:
-		if l.Hold != nil {
-			t.end(l, e, e.Type)
+		if held {
+			t.end(row, e)
 		}
 		t.count(e)
 	case Denied:
-		l.deny(e)
+		t.deny(row, e)
 		if !e.Inferred {
 			t.denials.add(e.Time)
 		}
 	case Left:
-		l.leave(e.Work)
+		t.leave(row, e.Work)
 	case Overrun:
-		l.lastOverrun = e.Time
+		t.extraOf(row).overran = t.moment(e.Time)
 		t.totals.Overruns++
 	case Overlap:
 		t.totals.Overlaps++
 	}
-	l.Events = appendBounded(l.Events, e, eventsPerLock)
+	l.event = t.history.add(e, l.event)
+	t.settle(row, e.Time)
 }
 
-func (t *Table) count(e Event) {
+func (t *Table) count(e *Event) {
 	switch e.Type {
 	case Expired:
 		t.totals.Expired++
@@ -173,58 +183,64 @@ func (t *Table) count(e Event) {
 	}
 }
 
-func (t *Table) begin(l *Lock, e Event) {
+// begin begins a hold, in the place of another one if there is any.
+func (t *Table) begin(row uint32, e *Event) {
+	t.noHold(row)
 	t.serial++
-	h := &Hold{Serial: t.serial, Owner: e.Owner, Fence: e.Fence, Work: e.Work}
-	switch {
+	l := t.locks.At(row)
+	c, i := t.chunk(row)
+	c.flags[i] |= isHeld
+	l.serial, l.fence = t.serial, e.Fence
+	switch at := t.moment(e.Time); {
 	case e.Held >= 0:
-		h.Since = e.Time.Add(-e.Held)
+		c.since[i] = max(at-int64(e.Held), -furthest)
 	case !e.Inferred:
-		h.Since = e.Time
+		c.since[i] = at
 	}
-	h.setTTL(e)
-	l.Hold = h
+	t.setOwner(row, e.Owner.Raw())
+	t.setTTL(row, e)
+	if l.extra != nil || !e.Work.Empty() {
+		t.extraOf(row).work = e.Work
+	}
 	if !e.Work.Empty() {
-		l.leave(e.Work)
+		t.leave(row, e.Work)
 	}
 }
 
-func (h *Hold) setTTL(e Event) {
+func (t *Table) setTTL(row uint32, e *Event) {
+	l := t.locks.At(row)
+	c, i := t.chunk(row)
 	if e.TTL == lockcore.NoTTL || e.TTL == Unknown {
-		h.Until, h.Deadline = time.Time{}, time.Time{}
+		c.until[i], l.deadline = never, never
 		return
 	}
-	h.Until, h.Deadline = e.Time.Add(e.TTL), e.Deadline
-	h.Largest = max(h.Largest, e.TTL)
+	c.until[i] = later(t.moment(e.Time), e.TTL)
+	t.setDeadline(l, e.Deadline)
+	c.largest[i] = max(c.largest[i], int64(e.TTL))
 	// A hold that is met in its middle began with more than it has left.
-	if !h.Since.IsZero() && h.Largest == e.TTL {
-		h.Largest = max(h.Largest, h.Until.Sub(h.Since))
+	if c.since[i] != unknownTime && c.largest[i] == int64(e.TTL) {
+		c.largest[i] = max(c.largest[i], c.until[i]-c.since[i])
 	}
 }
 
-func (t *Table) end(l *Lock, e Event, how Type) {
-	end := &End{Hold: *l.Hold, How: how, At: e.Time, Held: Unknown, By: e.By, Reason: e.Reason, Inferred: e.Inferred}
+func (t *Table) end(row uint32, e *Event) {
+	h := t.hold(row)
+	end := &End{Hold: h, How: e.Type, At: e.Time, Held: Unknown, By: e.By, Reason: e.Reason, Inferred: e.Inferred}
 	switch {
-	case how != Acquired && e.Held >= 0:
+	case e.Held >= 0:
 		end.Held = e.Held
-	case !l.Hold.Since.IsZero():
-		end.Held = e.Time.Sub(l.Hold.Since)
+	case !h.Since.IsZero():
+		end.Held = e.Time.Sub(h.Since)
 	}
-	if how == Released && end.Held >= 0 {
-		t.learn(l.Key.Raw(), end.Held)
+	if e.Type == Released && end.Held >= 0 {
+		t.families.learn(e.Key.Raw(), end.Held)
 	}
-	l.Last, l.Hold = end, nil
-	if how != Acquired {
-		t.remember(l, e.Time)
-	}
+	x := t.extraOf(row)
+	x.last, x.work = end, Text{}
+	t.noHold(row)
 }
 
-func (t *Table) remember(l *Lock, from time.Time) {
-	l.freedAt = from
-	t.freed = append(t.freed, freed{l.Key.Raw(), from})
-}
-
-func (l *Lock) deny(e Event) {
+func (t *Table) deny(row uint32, e *Event) {
 	if e.Work.Empty() {
 		return // somebody was denied; who, the ledger has no room to say
 	}
@@ -232,46 +248,20 @@ func (l *Lock) deny(e Event) {
 	if w.First.IsZero() {
 		w.First = e.Time
 	}
-	for i := range l.Waiters {
-		if l.Waiters[i].Work.Raw() == e.Work.Raw() {
-			l.Waiters[i] = w
+	x := t.extraOf(row)
+	for i := range x.waiters {
+		if x.waiters[i].Work.Raw() == e.Work.Raw() {
+			x.waiters[i] = w
 			return
 		}
 	}
-	l.Waiters = append(l.Waiters, w)
+	x.waiters = append(x.waiters, w)
 }
 
-func (l *Lock) leave(work Text) {
-	l.Waiters = slices.DeleteFunc(l.Waiters, func(w Waiter) bool { return w.Work.Raw() == work.Raw() })
-}
-
-// forget drops locks that have been free, and awaited by nobody, for a while.
-func (t *Table) forget(now time.Time) {
-	for len(t.freed) > 0 {
-		f := t.freed[0]
-		if now.Sub(f.at) < forgetAfter && len(t.freed) <= forgottenAtMost {
-			return
-		}
-		t.freed = t.freed[1:]
-		l := t.locks[f.key]
-		switch {
-		case l == nil || l.Hold != nil || !l.freedAt.Equal(f.at):
-		case len(l.Waiters) > 0 && len(t.freed) < forgottenAtMost:
-			// Whether they still wait is for the viewer's policy to say: look again later.
-			t.remember(l, now)
-			return
-		default:
-			delete(t.locks, f.key)
-		}
+func (t *Table) leave(row uint32, work Text) {
+	if x := t.locks.At(row).extra; x != nil {
+		x.waiters = slices.DeleteFunc(x.waiters, func(w Waiter) bool { return w.Work.Raw() == work.Raw() })
 	}
-}
-
-func appendBounded(list []Event, e Event, limit int) []Event {
-	if len(list) >= limit {
-		copy(list, list[len(list)-limit+1:])
-		list = list[:limit-1]
-	}
-	return append(list, e)
 }
 
 // denialRate counts denials in one-second slots.

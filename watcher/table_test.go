@@ -238,11 +238,11 @@ func TestTheTableForgetsWhatIsLongOver(t *testing.T) {
 		tb.Apply(ended(Released, key, float64(i)+0.5))
 	}
 	tb.Apply(acquired("lock:last", "me", time.Minute, 2000))
-	if n := len(tb.locks); n > 1 {
+	if n := tb.Len(); n > 1 {
 		t.Errorf("%d locks are remembered", n)
 	}
-	if len(tb.recent) > eventsInAll {
-		t.Errorf("%d events are remembered", len(tb.recent))
+	if n := len(tb.Recent()); n > eventsInAll {
+		t.Errorf("%d events are remembered", n)
 	}
 }
 
@@ -279,7 +279,8 @@ func TestTheSameEventsGiveTheSameTable(t *testing.T) {
 		for _, r := range v.Rows {
 			if r.Held {
 				held++
-				if r.Owner != one.locks[r.Key.Raw()].Hold.Owner || r.TTL == Unknown || r.TTLShare < 0 || r.TTLShare > 1 {
+				row, _ := one.index.Find(r.Key.Raw())
+				if r.Owner != one.hold(row).Owner || r.TTL == Unknown || r.TTLShare < 0 || r.TTLShare > 1 {
 					t.Fatalf("held is %+v", r)
 				}
 			} else if r.TTL != Unknown || r.Serial != 0 {

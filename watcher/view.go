@@ -3,9 +3,7 @@ package watcher
 // A view is a function of table, query and now: the rows that are to be seen, in order.
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"locktop/lockcore"
@@ -36,14 +34,21 @@ var Columns = []Column{ByLock, ByOwner, ByHeld, ByTTL, ByWaiting, ByDenied, ByRe
 
 // Query says which locks are wanted and how they are to be judged.
 type Query struct {
-	// Keep leaves out the locks for which it is false; nil keeps all. It sees what is shown, not raw bytes.
-	Keep    func(key, owner string) bool
-	Sort    Column // defaults to ByState
+	Keep    *Filter // leaves locks out; nil keeps all
+	Sort    Column  // defaults to ByState
 	Reverse bool
 	Policy  makecom.Policy
 	Latency time.Duration // one call of a worker; 0: makecom.DefaultLatency
 	MaxTTL  time.Duration // above it a lock counts as stuck; 0: an hour
 	Ended   bool          // also the locks that ended up to Linger ago
+
+	// Limit bounds the rows that are given, a window on all that there are; 0 gives all.
+	Limit  int
+	Offset int // how many rows come before the window; less where too few follow
+	// Around is the raw key of a lock whose place is wanted. If it is among the rows, the window moves as
+	// little as shows it with Margin rows before and after it; Limit must have room for that.
+	Around string
+	Margin int
 }
 
 // Row is one lock as it is to be seen at one moment.
@@ -86,9 +91,11 @@ type Detail struct {
 	Waiters   []Forecast // in the order in which they come back
 	NotListed int64      // waiters of whom only the number is known
 	Exhausted []Waiter   // works that used up their attempts and do not come back by themselves
-	Events    []Event    // the last ones, oldest first
-	Typical   time.Duration
-	Known     int // holds of the family that Typical is the median of
+	// Events are the last ones, oldest first. Of a hold whose events are forgotten it is its
+	// beginning, made again from what is known of the hold and so marked as inferred.
+	Events  []Event
+	Typical time.Duration
+	Known   int // holds of the family that Typical is the median of
 }
 
 // Figures are the numbers of the header.
@@ -100,7 +107,10 @@ type Figures struct {
 
 // View is what a query gave.
 type View struct {
-	Rows    []Row
+	Rows    []Row   // of the window
+	Offset  int     // rows before the window
+	Total   int     // rows that there are
+	At      int     // the place of Query.Around among all rows; -1 if it is not there
 	Figures Figures // of all locks, whatever the query leaves out
 	Status  Status
 	Hidden  int // rows that Query.Keep left out
@@ -109,54 +119,41 @@ type View struct {
 // View answers a query at a moment.
 func (t *Table) View(q Query, now time.Time) View {
 	q = q.withDefaults()
-	v := View{Status: t.status, Rows: make([]Row, 0, len(t.locks))}
+	for !t.prepare(q, stepsOfAView) {
+	}
+	p := &t.scratch
+	p.begin(t, q, now)
+	v := View{Status: t.status, Figures: p.figures, Total: p.total, Hidden: p.hidden}
 	v.Figures.Totals = t.totals
 	v.Figures.DeniedPerMinute = t.denials.perMinute(now)
-	for _, l := range t.locks {
-		r := t.row(l, q, now)
-		v.Figures.Waiting += r.Waiting
-		switch {
-		case r.Held:
-			v.Figures.Held++
-			if !r.Recorded {
-				v.Figures.Unrecorded++
-			}
-		case r.Waiting > 0:
-			v.Figures.Awaited++
-		case !q.Ended || l.Last == nil || now.Sub(l.Last.At) > Linger:
-			continue
-		}
-		if q.Keep != nil && !q.Keep(r.Key.String(), r.Owner.String()) {
-			v.Hidden++
-			continue
-		}
-		v.Rows = append(v.Rows, r)
+	var rows []uint32
+	rows, v.Offset, v.At = p.window()
+	v.Rows = make([]Row, len(rows))
+	for i, row := range rows {
+		v.Rows[i] = t.row(row, q, now)
 	}
-	sortRows(v.Rows, q.Sort, q.Reverse)
+	p.end()
 	return v
 }
 
 // Detail gives everything about one lock; false if the table knows nothing of it.
 func (t *Table) Detail(key string, q Query, now time.Time) (Detail, bool) {
 	q = q.withDefaults()
-	l := t.locks[key]
-	if l == nil {
+	row, ok := t.index.Find(key)
+	if !ok {
 		return Detail{}, false
 	}
-	family := t.families[FamilyOf(key)]
+	l, family := t.locks.At(row), t.families.of(key)
 	d := Detail{
-		Row: t.row(l, q, now), Events: slices.Clone(l.Events),
+		Row: t.row(row, q, now), Events: t.eventsOf(row), NotListed: l.counts().NotListed,
 		Typical: family.quantile(0.5), Known: family.known(),
 	}
-	if l.Counts != nil {
-		d.NotListed = l.Counts.NotListed
-	}
-	expected, result := t.forecast(l, q, now)
+	expected, result := t.forecast(row, q, now)
 	for i, w := range expected {
 		d.Waiters = append(d.Waiters, Forecast{w, result.Waiters[i]})
 	}
 	slices.SortStableFunc(d.Waiters, func(a, b Forecast) int { return a.Position - b.Position })
-	for _, w := range l.Waiters {
+	for _, w := range l.waiters() {
 		if q.Policy.AttemptsLeft(w.Attempts) == 0 && !q.Policy.Silent(w.Last, now) {
 			d.Exhausted = append(d.Exhausted, w)
 		}
@@ -164,8 +161,31 @@ func (t *Table) Detail(key string, q Query, now time.Time) (Detail, bool) {
 	return d, true
 }
 
-// Recent are the last events of all locks and of the watching itself, oldest first.
-func (t *Table) Recent() []Event { return slices.Clone(t.recent) }
+// eventsOf are the last events of a row, or what they must have begun with.
+func (t *Table) eventsOf(row uint32) []Event {
+	l := t.locks.At(row)
+	events := t.history.of(l.key, l.event)
+	h := t.hold(row)
+	if len(events) > 0 || h.Serial == 0 {
+		return events
+	}
+	e := Event{
+		Type: Acquired, Key: NewText(l.key), Node: t.nodes[l.node], Inferred: true, Owner: h.Owner, Deadline: h.Deadline,
+		Fence: h.Fence, Work: h.Work, TTL: lockcore.NoTTL, Held: Unknown, Time: h.Since,
+	}
+	switch {
+	case !h.Since.IsZero():
+		e.Held = 0
+	case h.Until.IsZero():
+		return nil // nothing says when
+	default:
+		e.Time = h.Until.Add(-h.Largest) // when it was met
+	}
+	if !h.Until.IsZero() {
+		e.TTL = h.Until.Sub(e.Time)
+	}
+	return []Event{e}
+}
 
 func (q Query) withDefaults() Query {
 	if q.Sort == "" {
@@ -183,43 +203,77 @@ func (q Query) withDefaults() Query {
 	return q
 }
 
-func (t *Table) row(l *Lock, q Query, now time.Time) Row {
-	r := Row{Key: l.Key, Node: l.Node, HeldFor: Unknown, TTL: Unknown, Ended: l.Last}
-	if h := l.Hold; h != nil {
-		r.Held, r.Serial, r.Owner, r.Fence, r.Deadline, r.Ended = true, h.Serial, h.Owner, h.Fence, h.Deadline, nil
-		if !h.Since.IsZero() {
-			r.HeldFor = max(now.Sub(h.Since), 0)
-		}
-		r.TTL = lockcore.NoTTL
-		if !h.Until.IsZero() {
-			r.TTL = max(h.Until.Sub(now), 0)
-			r.Over = r.TTL == 0
-			r.TTLShare = min(float64(r.TTL)/float64(max(h.Largest, 1)), 1)
-		}
+// row is a lock as it is to be seen, all of it.
+func (t *Table) row(row uint32, q Query, now time.Time) Row {
+	var r Row
+	t.measure(&r, row, q, now, true)
+	l := t.locks.At(row)
+	r.Key, r.Node, r.Fence, r.Deadline = NewText(l.key), t.nodes[l.node], l.fence, t.deadline(l)
+	if r.Held {
+		r.Owner = NewText(l.owner)
+	} else {
+		r.Ended = l.last()
 	}
-	if l.Counts != nil {
-		r.Recorded, r.Denied, r.Overruns, r.Overlaps = true, l.Counts.Denied, l.Counts.Overruns, l.Counts.Overlaps
-		expected, result := t.forecast(l, q, now)
-		r.Waiting = len(expected) + int(l.Counts.NotListed)
-		for _, f := range result.Waiters {
-			if r.NextRetry.IsZero() || f.Next.Before(r.NextRetry) {
-				r.NextRetry = f.Next
-			}
-		}
-		if len(expected) > 0 {
-			r.Clears = result.ClearsP50
-		}
-	}
-	t.judge(&r, l, q.MaxTTL, now)
+	r.Why = why(&r, t.families.of(l.key), q.MaxTTL)
 	return r
 }
 
+// measure is a lock as far as rows are ordered and counted by it. Without forecast it leaves out when waiters
+// come and the lock clears.
+func (t *Table) measure(r *Row, row uint32, q Query, now time.Time, forecast bool) {
+	l := t.locks.At(row)
+	c, i := t.chunk(row)
+	m := t.moment(now)
+	*r = Row{HeldFor: Unknown, TTL: Unknown, Held: c.flags[i]&isHeld != 0, Recorded: c.flags[i]&isRecorded != 0, Serial: l.serial}
+	largest := time.Duration(c.largest[i])
+	if r.Held {
+		if c.since[i] != unknownTime {
+			r.HeldFor = time.Duration(max(m-c.since[i], 0))
+		}
+		r.TTL = lockcore.NoTTL
+		if c.until[i] != never {
+			r.TTL = time.Duration(max(c.until[i]-m, 0))
+			r.Over = r.TTL == 0
+			r.TTLShare = min(float64(r.TTL)/float64(max(largest, 1)), 1)
+		}
+	}
+	if r.Recorded {
+		counts := l.counts()
+		r.Denied, r.Overruns, r.Overlaps, r.Waiting = counts.Denied, counts.Overruns, counts.Overlaps, int(counts.NotListed)
+		if forecast {
+			expected, result := t.forecast(row, q, now)
+			r.Waiting += len(expected)
+			for _, f := range result.Waiters {
+				if r.NextRetry.IsZero() || f.Next.Before(r.NextRetry) {
+					r.NextRetry = f.Next
+				}
+			}
+			if len(expected) > 0 {
+				r.Clears = result.ClearsP50
+			}
+		} else {
+			for _, w := range l.waiters() {
+				if expects(q.Policy, &w, now) {
+					r.Waiting++
+				}
+			}
+		}
+	}
+	t.judge(r, largest, l.overran(), t.families.of(l.key), q.MaxTTL, m)
+}
+
+// expects tells whether the policy lets a waiter come back.
+func expects(p makecom.Policy, w *Waiter, now time.Time) bool {
+	return p.AttemptsLeft(w.Attempts) > 0 && !p.Silent(w.Last, now)
+}
+
 // forecast leaves out the waiters that the policy does not expect back.
-func (t *Table) forecast(l *Lock, q Query, now time.Time) ([]Waiter, makecom.Result) {
+func (t *Table) forecast(row uint32, q Query, now time.Time) ([]Waiter, makecom.Result) {
 	var expected []Waiter
 	var ws []makecom.Waiter
-	for _, w := range l.Waiters {
-		if q.Policy.AttemptsLeft(w.Attempts) > 0 && !q.Policy.Silent(w.Last, now) {
+	l := t.locks.At(row)
+	for _, w := range l.waiters() {
+		if expects(q.Policy, &w, now) {
 			expected = append(expected, w)
 			ws = append(ws, makecom.Waiter{Attempts: w.Attempts, LastDenied: w.Last})
 		}
@@ -227,82 +281,16 @@ func (t *Table) forecast(l *Lock, q Query, now time.Time) ([]Waiter, makecom.Res
 	if len(ws) == 0 {
 		return nil, makecom.Result{}
 	}
-	lock := makecom.Lock{Latency: q.Latency, Typical: t.families[FamilyOf(l.Key.Raw())].quantile(0.5)}
-	if h := l.Hold; h != nil {
+	lock := makecom.Lock{Latency: q.Latency, Typical: t.families.of(l.key).quantile(0.5)}
+	c, i := t.chunk(row)
+	if m := t.moment(now); c.flags[i]&isHeld != 0 {
 		lock.Held = true
-		if !h.Until.IsZero() {
-			lock.HasTTL, lock.TTL = true, max(h.Until.Sub(now), 0)
+		if c.until[i] != never {
+			lock.HasTTL, lock.TTL = true, time.Duration(max(c.until[i]-m, 0))
 		}
-		if !h.Since.IsZero() {
-			lock.AgeKnown, lock.Age = true, max(now.Sub(h.Since), 0)
+		if c.since[i] != unknownTime {
+			lock.AgeKnown, lock.Age = true, time.Duration(max(m-c.since[i], 0))
 		}
 	}
 	return expected, makecom.Predict(q.Policy, lock, ws, now)
-}
-
-// sortRows puts the most pressing first: the worst state, the longest held, the least TTL, the
-// most waiting, the soonest; texts from a to z; what is unknown comes last in either direction.
-func sortRows(rows []Row, by Column, reverse bool) {
-	slices.SortFunc(rows, func(a, b Row) int {
-		if ua, ub := unknownIn(&a, by), unknownIn(&b, by); ua != ub {
-			if ua {
-				return 1
-			}
-			return -1
-		}
-		c := compareRows(&a, &b, by)
-		if reverse {
-			c = -c
-		}
-		return cmp.Or(c, strings.Compare(a.Key.Raw(), b.Key.Raw()))
-	})
-}
-
-func unknownIn(r *Row, by Column) bool {
-	switch by {
-	case ByOwner, ByTTL:
-		return !r.Held
-	case ByHeld:
-		return r.HeldFor == Unknown
-	case ByWaiting, ByDenied:
-		return !r.Recorded
-	case ByRetry:
-		return r.NextRetry.IsZero()
-	case ByClears:
-		return r.Clears.IsZero()
-	}
-	return false
-}
-
-func compareRows(a, b *Row, by Column) int {
-	switch by {
-	case ByLock:
-		return strings.Compare(a.Key.String(), b.Key.String())
-	case ByOwner:
-		return strings.Compare(a.Owner.String(), b.Owner.String())
-	case ByHeld:
-		return cmp.Compare(b.HeldFor, a.HeldFor)
-	case ByTTL:
-		// No TTL at all is more than any.
-		return cmp.Or(cmp.Compare(btoi(a.TTL == lockcore.NoTTL), btoi(b.TTL == lockcore.NoTTL)), cmp.Compare(a.TTL, b.TTL))
-	case ByWaiting:
-		return cmp.Compare(b.Waiting, a.Waiting)
-	case ByDenied:
-		return cmp.Compare(b.Denied, a.Denied)
-	case ByRetry:
-		return a.NextRetry.Compare(b.NextRetry)
-	case ByClears:
-		return a.Clears.Compare(b.Clears)
-	}
-	return cmp.Or(
-		cmp.Compare(severity[a.State], severity[b.State]),
-		cmp.Compare(b.Waiting, a.Waiting),
-		cmp.Compare(b.HeldFor, a.HeldFor))
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+
+	"locktop/watcher"
 )
 
 // keeper makes the test of a filter; nil keeps everything.
@@ -33,6 +35,18 @@ func keeper(filter string) (func(key, owner string) bool, error) {
 		match = func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
 	}
 	return func(key, owner string) bool { return (match(key) || match(owner)) != inverted }, nil
+}
+
+// both keeps what the first and the second keep; either may be nil. It is made once for a filter that was
+// typed, since a table remembers what a filter said.
+func both(own *watcher.Filter, typed func(key, owner string) bool) *watcher.Filter {
+	switch {
+	case typed == nil:
+		return own
+	case own == nil:
+		return &watcher.Filter{Keep: typed}
+	}
+	return &watcher.Filter{Keep: func(key, owner string) bool { return own.Keep(key, owner) && typed(key, owner) }}
 }
 
 func expressionOf(text string) (string, bool) {

@@ -267,7 +267,7 @@ func (m *model) setFilter(text string) tea.Cmd {
 	if text == m.filter {
 		return nil
 	}
-	m.filter, m.keep = text, keep
+	m.filter, m.keep = text, both(m.o.Query.Keep, keep)
 	return m.requery()
 }
 

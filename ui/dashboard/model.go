@@ -44,8 +44,8 @@ type model struct {
 
 	sort      watcher.Column
 	reverse   bool
-	filter    string // as applied
-	keep      func(key, owner string) bool
+	filter    string          // as applied
+	keep      *watcher.Filter // what was typed, and what the options leave out
 	filtering bool
 	typed     field
 	filterErr string
@@ -96,7 +96,7 @@ func newModel(ctx context.Context, o Options) *model {
 	o = o.withDefaults()
 	return &model{
 		ctx: ctx, o: o, styles: newStyles(o.Profile), now: o.Now(), sort: o.Query.Sort, reverse: o.Query.Reverse,
-		typed: newField(256), side: paneDetails, sideAuto: true, unsettled: map[string]order{}, stale: true, tick: tick,
+		keep: o.Query.Keep, typed: newField(256), side: paneDetails, sideAuto: true, unsettled: map[string]order{}, stale: true, tick: tick,
 	}
 }
 

@@ -130,12 +130,7 @@ func (m *model) frozen() bool { return m.paused && !m.pausedAt.IsZero() }
 // query is the viewer's, with the sorting and the filter of now.
 func (m *model) query() watcher.Query {
 	q := m.o.Query
-	q.Sort, q.Reverse = m.sort, m.reverse
-	if own, typed := m.o.Query.Keep, m.keep; own != nil && typed != nil {
-		q.Keep = func(key, owner string) bool { return own(key, owner) && typed(key, owner) }
-	} else if typed != nil {
-		q.Keep = typed
-	}
+	q.Sort, q.Reverse, q.Keep = m.sort, m.reverse, m.keep
 	return q
 }
 

@@ -1,0 +1,526 @@
+package watcher
+
+// Picking: the rows of a window out of a million, without sorting them.
+//
+// The rows that a chunk's columns do not say all about are measured one by one and listed: those with
+// waiters or an overrun, and free ones. Of the others the first few are picked in two steps. First
+// by place, in a bounded heap: chunks are taken in the order of the least place that any of their rows may have,
+// until the next chunk's is not before the last in the heap, which is soon. Then those that share the
+// place of the last in the heap are told apart by name: where they are few, by comparing them; where they are
+// many (a million locks whose beginning nobody saw are all held equally long), by walking along the
+// order of names until enough of them were met.
+//
+// A window that begins far from both ends is picked around a row: what comes before it in the mirrored
+// order, and what comes after it. To know its place takes a look at every row.
+
+import (
+	"slices"
+	"time"
+)
+
+// How much is looked at; variables so that tests can take every way with few locks.
+var (
+	shallow      = 2000 // rows from either end up to which windows are picked from there
+	tiesCompared = 4096 // rows of one place up to which they are compared
+)
+
+// stepsOfAView is no bound at all.
+const stepsOfAView = 1 << 30
+
+// picker is at work on one query. What it keeps between queries is room.
+type picker struct {
+	ordering
+	q  Query
+	at time.Time
+
+	want, mask flags // a plain row is among the rows if its flags under mask are want
+	listed     []spot
+	plain      int // rows that are not listed
+	total      int
+	hidden     int
+	figures    Figures
+
+	heap   []spot
+	chunks []ranked
+}
+
+// ranked is a chunk with the least place of its rows.
+type ranked struct {
+	place
+	n int
+}
+
+func (p *picker) begin(t *Table, q Query, now time.Time) {
+	*p = picker{
+		ordering: ordering{t: t, by: q.Sort, reverse: q.Reverse, now: t.moment(now), maxTTL: int64(q.MaxTTL)},
+		q:        q, at: now, want: isPlain, mask: isPlain,
+		listed: p.listed[:0], heap: p.heap[:0], chunks: p.chunks[:0],
+		figures: Figures{Held: t.held, Unrecorded: t.unrecorded},
+	}
+	p.plain = t.plain
+	if q.Keep != nil {
+		p.want, p.mask = p.want|isKept, p.mask|isKept
+		p.plain = 0
+		for _, c := range t.chunks {
+			p.plain += c.kept
+		}
+	}
+	p.hidden = t.plain - p.plain
+	p.listSpecial()
+	p.listFree()
+	if p.by == ByDenied {
+		p.listCounted()
+	}
+	p.total = p.plain + len(p.listed)
+}
+
+// end lets go of what was asked.
+func (p *picker) end() {
+	*p = picker{listed: p.listed, heap: p.heap, chunks: p.chunks}
+}
+
+// kept tells whether the filter keeps a row, and counts it if not.
+func (p *picker) kept(row uint32) bool {
+	if p.q.Keep == nil || p.t.flags(row)&isKept != 0 {
+		return true
+	}
+	p.hidden++
+	return false
+}
+
+// lingers tells whether a free lock that ended then is still to be seen.
+func (p *picker) lingers(ended int64) bool {
+	return p.q.Ended && ended != unknownTime && p.now-ended <= int64(Linger)
+}
+
+func (p *picker) listSpecial() {
+	var r Row
+	for _, row := range p.t.special {
+		p.t.measure(&r, row, p.q, p.at, p.by == ByRetry || p.by == ByClears)
+		p.figures.Waiting += r.Waiting
+		switch {
+		case r.Held:
+		case r.Waiting > 0:
+			p.figures.Awaited++
+		default:
+			last := p.t.locks.At(row).last()
+			if last == nil || !p.lingers(p.t.moment(last.At)) {
+				continue
+			}
+		}
+		if p.kept(row) {
+			p.listed = append(p.listed, spot{p.ofListed(&r, row), row})
+		}
+	}
+}
+
+func (p *picker) listFree() {
+	if !p.q.Ended {
+		return
+	}
+	for _, f := range p.t.free.queue {
+		if f.taken || !p.lingers(f.ended) || p.t.locks.At(f.row).extra.special != 0 || !p.kept(f.row) {
+			continue
+		}
+		p.listed = append(p.listed, spot{p.ofFree(f.row), f.row})
+	}
+}
+
+// listCounted lists plain rows with denials. No other column is ordered by what an extra has.
+func (p *picker) listCounted() {
+	p.mask |= isCounted
+	for _, row := range p.t.counted {
+		if p.t.flags(row)&(p.want|p.mask) == p.want|isCounted {
+			p.listed = append(p.listed, spot{p.turn(place{first: -p.t.locks.At(row).counts().Denied}), row})
+			p.plain--
+		}
+	}
+}
+
+// window gives the rows that are asked for, how many come before them, and the place of Query.Around.
+func (p *picker) window() (rows []uint32, offset, at int) {
+	if p.q.Limit <= 0 {
+		return p.all()
+	}
+	limit, last := p.q.Limit, max(p.total-p.q.Limit, 0)
+	offset, at = max(0, min(p.q.Offset, last)), -1
+	var head []uint32 // from the first row on
+	if offset+limit <= shallow {
+		head = p.first(offset+limit, nil)
+	}
+	x, found := p.spotOf(p.q.Around)
+	if found {
+		if at = slices.Index(head, x.row); at < 0 {
+			at = p.rank(x)
+		}
+		offset = min(offset, at-p.q.Margin)
+		offset = max(offset, at+p.q.Margin+1-limit)
+		offset = max(0, min(offset, last))
+	}
+	limit = min(limit, p.total-offset)
+	switch {
+	case offset+limit <= len(head):
+		return head[offset : offset+limit], offset, at
+	case offset+limit <= shallow:
+		return p.first(offset+limit, nil)[offset:], offset, at
+	case p.total-offset <= shallow:
+		p.flip()
+		rows = p.first(p.total-offset, nil)
+		p.flip()
+		slices.Reverse(rows)
+		return rows[:limit], offset, at
+	case found && at >= offset && at < offset+limit:
+		p.flip()
+		rows = p.after(spot{x.place.mirror(), x.row}, at-offset)
+		p.flip()
+		slices.Reverse(rows)
+		rows = append(rows, x.row)
+		return append(rows, p.after(x, limit-len(rows))...), offset, at
+	}
+	return p.from(offset, limit), offset, at
+}
+
+func (a place) mirror() place { return place{^a.class, ^a.first, ^a.second} }
+
+// flip turns the order around.
+func (p *picker) flip() {
+	p.mirrored = !p.mirrored
+	for i := range p.listed {
+		p.listed[i].place = p.listed[i].place.mirror()
+	}
+}
+
+// all gives every row.
+func (p *picker) all() (rows []uint32, offset, at int) {
+	spots := slices.Grow(slices.Clone(p.listed), p.plain)
+	p.each(func(s spot) { spots = append(spots, s) })
+	slices.SortFunc(spots, p.compare)
+	rows, at = make([]uint32, len(spots)), -1
+	x, found := p.spotOf(p.q.Around)
+	for i := range spots {
+		rows[i] = spots[i].row
+		if found && x.row == rows[i] {
+			at = i
+		}
+	}
+	return rows, 0, at
+}
+
+// each gives all plain rows with their places.
+func (p *picker) each(do func(spot)) {
+	for n := range p.t.chunks {
+		p.scan(n, do)
+	}
+}
+
+// scan gives the plain rows of a chunk.
+func (p *picker) scan(n int, do func(spot)) {
+	c := p.t.chunks[n]
+	if c.bounds.plain == 0 {
+		return
+	}
+	for i, f := range c.flags {
+		if f&p.mask == p.want {
+			row := rowOf(n, i)
+			do(spot{p.ofPlain(row, c, i), row})
+		}
+	}
+}
+
+// spotOf finds a row by its key, if it is among the rows.
+func (p *picker) spotOf(key string) (spot, bool) {
+	if key == "" {
+		return spot{}, false
+	}
+	row, ok := p.t.index.Find(key)
+	if !ok {
+		return spot{}, false
+	}
+	if c, i := p.t.chunk(row); c.flags[i]&p.mask == p.want {
+		return spot{p.ofPlain(row, c, i), row}, true
+	}
+	for _, s := range p.listed {
+		if s.row == row {
+			return s, true
+		}
+	}
+	return spot{}, false
+}
+
+// rankChunks puts the chunks that have rows into the order of their least places.
+func (p *picker) rankChunks() []ranked {
+	p.chunks = p.chunks[:0]
+	for n, c := range p.t.chunks {
+		if c.bounds.plain > 0 && (p.q.Keep == nil || c.kept > 0) {
+			p.chunks = append(p.chunks, ranked{p.least(c), n})
+		}
+	}
+	return p.chunks
+}
+
+// first gives the first k rows, in order; with above only of those whose place is greater.
+func (p *picker) first(k int, above *place) []uint32 {
+	if k <= 0 {
+		return nil
+	}
+	h := p.heap[:0]
+	consider := func(s spot) {
+		switch {
+		case above != nil && !above.before(s.place):
+		case len(h) < k:
+			h = append(h, s)
+			up(h)
+		case s.place.before(h[0].place):
+			h[0] = s
+			down(h)
+		}
+	}
+	for _, s := range p.listed {
+		consider(s)
+	}
+	chunks := p.rankChunks()
+	slices.SortFunc(chunks, func(a, b ranked) int {
+		switch {
+		case a.before(b.place):
+			return -1
+		case b.before(a.place):
+			return 1
+		}
+		return a.n - b.n
+	})
+	for _, c := range chunks {
+		if len(h) == k && !c.before(h[0].place) {
+			break
+		}
+		p.scan(c.n, consider)
+	}
+	p.heap = h
+	if len(h) < k {
+		return p.sorted(h)
+	}
+	// Which of those of the last place belong to the first is for their names to say.
+	last := h[0].place
+	h = slices.DeleteFunc(h, func(s spot) bool { return s.place == last })
+	rows := p.sorted(h)
+	return append(rows, p.ties(last, nil, k-len(rows))...)
+}
+
+func (p *picker) sorted(spots []spot) []uint32 {
+	slices.SortFunc(spots, p.compare)
+	rows := make([]uint32, len(spots))
+	for i := range spots {
+		rows[i] = spots[i].row
+	}
+	return rows
+}
+
+// after gives the k rows that come after one, in order.
+func (p *picker) after(x spot, k int) []uint32 {
+	rows := p.ties(x.place, &x.row, k)
+	return append(rows, p.first(k-len(rows), &x.place)...)
+}
+
+// sharing gives the rows of one place, in no order. If these are many, and in the order of their names, it
+// gives only the listed ones, and false.
+func (p *picker) sharing(at place) ([]uint32, bool) {
+	var rows []uint32
+	for _, s := range p.listed {
+		if s.place == at {
+			rows = append(rows, s.row)
+		}
+	}
+	listed, most := len(rows), tiesCompared
+	if !p.byName(at) {
+		most = p.total
+	}
+	for _, c := range p.rankChunks() {
+		if at.before(c.place) {
+			continue
+		}
+		p.scan(c.n, func(s spot) {
+			if s.place == at {
+				rows = append(rows, s.row)
+			}
+		})
+		if len(rows)-listed > most {
+			return rows[:listed], false
+		}
+	}
+	return rows, true
+}
+
+// ties gives the first k rows of one place, in order; with behind only those that come after that row.
+func (p *picker) ties(at place, behind *uint32, k int) []uint32 {
+	if k <= 0 {
+		return nil
+	}
+	rows, all := p.sharing(at)
+	rows = p.foremost(rows, behind, k)
+	if all {
+		return rows
+	}
+	found := 0
+	p.walk(at, behind, func(row uint32) bool {
+		rows = append(rows, row)
+		found++
+		return found < k
+	})
+	slices.SortFunc(rows, p.tie)
+	return rows[:min(k, len(rows))]
+}
+
+// foremost sorts out the first k of some ties.
+func (p *picker) foremost(rows []uint32, behind *uint32, k int) []uint32 {
+	if behind != nil {
+		rows = slices.DeleteFunc(rows, func(row uint32) bool { return p.tie(row, *behind) <= 0 })
+	}
+	if len(rows) <= k || k > len(rows)/4 {
+		slices.SortFunc(rows, p.tie)
+		return rows[:min(k, len(rows))]
+	}
+	best := make([]uint32, 0, k+1)
+	for _, row := range rows {
+		if len(best) == k && p.tie(row, best[k-1]) > 0 {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(best, row, p.tie)
+		best = slices.Insert(best, i, row)
+		best = best[:min(k, len(best))]
+	}
+	return best
+}
+
+// walk goes along the names, from the first or from behind a row, over the plain rows of one place, until do says no.
+func (p *picker) walk(at place, behind *uint32, do func(row uint32) bool) {
+	names := p.t.names
+	c := names.First()
+	next := c.Next
+	if p.backward() {
+		c = names.Last()
+		next = c.Previous
+	}
+	if behind != nil {
+		c = names.Before(*behind)
+		if !p.backward() {
+			c.Next()
+		}
+	}
+	for row, ok := next(); ok; row, ok = next() {
+		if ch, i := p.t.chunk(row); ch.flags[i]&p.mask == p.want && p.ofPlain(row, ch, i) == at && !do(row) {
+			return
+		}
+	}
+}
+
+// rank is how many rows come before one.
+func (p *picker) rank(x spot) int {
+	n := 0
+	for _, s := range p.listed {
+		if s.before(x.place) {
+			n++
+		}
+	}
+	for _, c := range p.rankChunks() {
+		if c.before(x.place) {
+			p.scan(c.n, func(s spot) {
+				if s.before(x.place) {
+					n++
+				}
+			})
+		}
+	}
+	rows, all := p.sharing(x.place)
+	for _, row := range rows {
+		if p.tie(row, x.row) < 0 {
+			n++
+		}
+	}
+	if !all {
+		p.walk(x.place, nil, func(row uint32) bool {
+			if p.tie(row, x.row) >= 0 {
+				return false
+			}
+			n++
+			return true
+		})
+	}
+	return n
+}
+
+// from gives the rows of a window that is far from both ends.
+func (p *picker) from(offset, limit int) []uint32 {
+	places := make([]place, 0, p.total)
+	for _, s := range p.listed {
+		places = append(places, s.place)
+	}
+	p.each(func(s spot) { places = append(places, s.place) })
+	at := nth(places, offset)
+	before := 0
+	for _, a := range places {
+		if a.before(at) {
+			before++
+		}
+	}
+	skip := offset - before
+	rows := p.ties(at, nil, skip+limit)[skip:]
+	return append(rows, p.first(limit-len(rows), &at)...)
+}
+
+// nth gives the place that would be the n-th if they were sorted (Hoare's selection). It shuffles them.
+func nth(places []place, n int) place {
+	lo, hi := 0, len(places)-1
+	for lo < hi {
+		pivot := places[lo+(hi-lo)/2]
+		i, j := lo, hi
+		for i <= j {
+			for places[i].before(pivot) {
+				i++
+			}
+			for pivot.before(places[j]) {
+				j--
+			}
+			if i <= j {
+				places[i], places[j] = places[j], places[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case n <= j:
+			hi = j
+		case n >= i:
+			lo = i
+		default:
+			return places[n]
+		}
+	}
+	return places[n]
+}
+
+// up and down keep a heap whose first has the greatest place, after the last or the first of it changed.
+func up(h []spot) {
+	for i := len(h) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h[parent].before(h[i].place) {
+			return
+		}
+		h[parent], h[i] = h[i], h[parent]
+		i = parent
+	}
+}
+
+func down(h []spot) {
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= len(h) {
+			return
+		}
+		if child+1 < len(h) && h[child].before(h[child+1].place) {
+			child++
+		}
+		if !h[i].before(h[child].place) {
+			return
+		}
+		h[i], h[child] = h[child], h[i]
+		i = child
+	}
+}
