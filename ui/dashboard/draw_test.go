@@ -111,6 +111,31 @@ func TestNewsIsAskedForAtEachFrame(t *testing.T) {
 	b.see("lost 2")
 }
 
+func TestTheWatchingIsMeteredWhereThereIsRoom(t *testing.T) {
+	b := busy(t)
+	meter := &watcher.Meter{
+		HeardRate: 1204.4, ToldRate: 3.25, Queue: 7, Dropped: 2, PerMinute: 180, Late: 1200 * time.Millisecond, LateSeen: 3,
+		Nodes:   []watcher.NodeState{{Node: "a:1", Heard: b.now}, {Node: "b:2", Heard: b.now.Add(-4 * time.Second), Problem: watcher.NewText("refused")}},
+		Loading: &watcher.Loading{Read: 400, Waiting: 600, Share: 0.42},
+	}
+	b.apply(watcher.Event{Type: watcher.Gap, Reason: watcher.NewText("lost")}, watcher.Event{Type: watcher.Connected, Link: &watcher.Link{}},
+		watcher.Event{Type: watcher.Alive, Meter: meter})
+	b.size(160, 40)
+	wide := ansi.Strip(b.m.View())
+	for _, want := range []string{
+		"heard 1204/s, told 3.2/s · queue 7, dropped 2 · costs 180 commands/min · expiries told up to 1.2 s late · 2 nodes, the oldest data 4 s",
+		"reading 42 %", "b:2 is not watched, its data is 4 s old: refused",
+	} {
+		if !strings.Contains(wide, want) {
+			t.Errorf("%q is missing:\n%s", want, wide)
+		}
+	}
+	b.size(80, 24)
+	if narrow := ansi.Strip(b.m.View()); strings.Contains(narrow, "heard 1204/s") || !strings.Contains(narrow, "tells expiries up to 1.2 s late") {
+		t.Errorf("on a small screen:\n%s", narrow)
+	}
+}
+
 func TestHeaderCounts(t *testing.T) {
 	b := newBench(t)
 	b.see("held ?  waiting ?")

@@ -17,6 +17,9 @@ const howRecorded = "denials are recorded when workers acquire through locktop/l
 func (m *model) header() []string {
 	lines := []string{m.titleLine()}
 	lines = append(lines, m.countLines()...)
+	if meter := m.meterLine(); meter != "" {
+		lines = append(lines, meter)
+	}
 	banners := m.banners()
 	if most := max(1, (m.height-8)/4); len(banners) > most {
 		banners = banners[:most]
@@ -40,6 +43,8 @@ func (m *model) connection() (tone, string) {
 		return red, "○ reconnecting, " + age
 	case m.silent() > 0:
 		return red, "○ silent, " + age
+	case !s.Complete && m.loading() != "":
+		return orange, "○ reading " + m.loading() + ", " + age
 	case !s.Complete:
 		return orange, "○ reading, " + age
 	case s.Link.Polled > 0:
@@ -172,6 +177,7 @@ func (m *model) banners() []string {
 	case m.silent() > 0:
 		say(alarm, "the server has been silent for "+seconds(m.silent())+" · "+age)
 	}
+	m.watchingBanners(say)
 	if m.paused {
 		since := m.pausedAt
 		if since.IsZero() {
