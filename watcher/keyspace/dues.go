@@ -68,7 +68,7 @@ func (s *Source) prune() {
 	}
 	kept := make(dues, 0, len(s.later)/2)
 	for _, d := range s.later {
-		if s.picture[d.k.key] == d.k && (d.at == d.k.planned || d.k.wanted()) {
+		if s.picture.find(d.k.key) == d.k && (d.at == d.k.planned || d.k.wanted()) {
 			kept.add(d.at, d.k)
 		}
 	}

@@ -51,7 +51,11 @@ func (s *Source) measure() *watcher.Meter {
 		Heard: m.heard[i], Told: s.told, Dropped: s.inbox.dropped.Load(), Queue: s.queue(), Commands: commands,
 		ByRequests: s.traits.Costly,
 	}
-	if oldest := m.turn % len(m.at); !m.at[oldest].IsZero() && now.After(m.at[oldest]) {
+	oldest := m.turn % len(m.at)
+	if m.at[oldest].IsZero() {
+		oldest = 0 // the first one there is
+	}
+	if now.After(m.at[oldest]) {
 		seconds := now.Sub(m.at[oldest]).Seconds()
 		meter.HeardRate = float64(m.heard[i]-m.heard[oldest]) / seconds
 		meter.ToldRate = float64(s.told-m.told[oldest]) / seconds
@@ -67,7 +71,7 @@ func (s *Source) measure() *watcher.Meter {
 		})
 		if sc := p.scan; sc != nil && p.polled == 0 {
 			if meter.Loading == nil {
-				meter.Loading = &watcher.Loading{Waiting: s.owed, Read: len(s.picture) - s.owed}
+				meter.Loading = &watcher.Loading{Waiting: s.owed, Read: s.picture.len() - s.owed}
 			}
 			share := -1.0
 			if sc.size > 0 {

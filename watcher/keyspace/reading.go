@@ -7,7 +7,6 @@ package keyspace
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"locktop/lockcore"
@@ -48,7 +47,7 @@ func (s *Source) note(key string, n note) {
 		// something was written only names a change that was read.
 		n.hints, n.firstEnd = n.hints&hintSet|hintLedger, 0
 	}
-	k := s.lock(key)
+	k := s.picture.add(key)
 	if n.place.replica.Load() && n.firstEnd == hintDeleted && k.is(held) && k.until != 0 && k.hints == 0 &&
 		s.moment(n.ended)+moment(sameDeadline) >= k.until {
 		// A replica expires nothing by itself: its master tells it to delete what has expired.
@@ -56,16 +55,6 @@ func (s *Source) note(key string, n note) {
 	}
 	k.notice(n)
 	s.want(k)
-}
-
-func (s *Source) lock(key string) *known {
-	k := s.picture[key]
-	if k == nil {
-		key = strings.Clone(key) // not a part of something larger
-		k = &known{key: key}
-		s.picture[key] = k
-	}
-	return k
 }
 
 // want puts a lock on the list of those to be read.
@@ -282,13 +271,13 @@ func (s *Source) plan(k *known) {
 			s.prune()
 		}
 	case !k.is(held|queued|reading|owed) && (k.more == nil || len(k.more.waiters) == 0) && k.hints == 0:
-		delete(s.picture, k.key)
+		s.picture.remove(k)
 	}
 }
 
 // doubtPicture forgets what notifications told of locks before a gap: what comes after it is compared by reading.
 func (s *Source) doubtPicture(which func(*known) bool) {
-	for _, k := range s.picture {
+	for k := range s.picture.all() {
 		if !which(k) {
 			continue
 		}

@@ -216,7 +216,7 @@ func (s *Source) page(ctx context.Context, p page) error {
 		sc.looked = min(sc.looked, sc.size)
 	}
 	for _, key := range p.keys {
-		k := s.lock(key)
+		k := s.picture.add(key)
 		if k.seen < sc.round {
 			k.seen = sc.round
 			sc.found++
@@ -232,7 +232,7 @@ func (s *Source) page(ctx context.Context, p page) error {
 // sweep ends a scan: locks of its place that it did not find are read once more.
 func (s *Source) sweep(sc *scan) {
 	here := s.at(sc.place)
-	for _, k := range s.picture {
+	for k := range s.picture.all() {
 		if k.seen < sc.round && here(k) {
 			s.owe(k)
 		}

@@ -51,7 +51,7 @@ type Source struct {
 	spread  bool     // several places: keys may move between them
 	charted bool     // it is known who answers for what
 	drawn   int64    // how often that had changed
-	picture map[string]*known
+	picture *picture
 	rounds  uint32 // scans that were begun
 
 	owed     int // locks that are to be read before the picture counts as complete
@@ -89,7 +89,7 @@ func New(o Options) *Source {
 		options: o, traits: traits, pace: traits.pace(), now: o.Now, clock: clock{o.Now()},
 		locks: lockcore.New(o.Server, lockcore.WithClock(o.Now)),
 		inbox: newInbox(), reports: make(chan news), topology: make(chan topology), pages: make(chan page), results: make(chan *batch),
-		places: map[string]*place{}, picture: map[string]*known{}, problems: map[string]string{}, nodes: []string{""}, pruneAt: spareDues,
+		places: map[string]*place{}, picture: newPicture(), problems: map[string]string{}, nodes: []string{""}, pruneAt: spareDues,
 	}
 }
 
@@ -203,7 +203,7 @@ func (s *Source) settle(ctx context.Context, places []Place) (added, gone []*pla
 
 // readMoved has locks read that another place answers for now. Events of them were heard before and after, so that is no gap.
 func (s *Source) readMoved() {
-	for _, k := range s.picture {
+	for k := range s.picture.all() {
 		if p := s.placeOf(k.key); p != nil && k.node != 0 && s.nodes[k.node] != p.node {
 			s.want(k)
 		}
