@@ -188,24 +188,34 @@ func (l *Lock) read(value, pttl, ledger any, from, to time.Time) {
 	l.Ledger = parseLedger(texts(ledger))
 	switch v := value.(type) {
 	case *ReplyError:
-		if code.FindString(v.Message) == "WRONGTYPE" {
-			l.Err = ErrWrongType
-		} else {
-			l.Err = fmt.Errorf("%w: %w", ErrRefused, v)
-		}
+		l.Err = notRead(v)
 		return
 	case string:
 		l.Owner = v
 	}
 	left, ok := pttl.(int64)
-	switch {
-	case !ok:
+	if !ok {
 		l.Owner, l.Err = "", fmt.Errorf("%w: PTTL answered %v", ErrRefused, pttl)
 		return
-	case left == -2: // between GET and PTTL it was gone
+	}
+	l.settle(left, from, to)
+}
+
+// notRead is why a key is no lock, or could not be read.
+func notRead(e *ReplyError) error {
+	if code.FindString(e.Message) == "WRONGTYPE" {
+		return ErrWrongType
+	}
+	return fmt.Errorf("%w: %w", ErrRefused, e)
+}
+
+// settle makes owner, ledger and a PTTL, read between from and to of the server's clock, one picture.
+func (l *Lock) settle(pttl int64, from, to time.Time) {
+	switch {
+	case pttl == -2: // between GET and PTTL it was gone
 		l.Owner = ""
-	case left >= 0:
-		l.TTL = time.Duration(left) * time.Millisecond
+	case pttl >= 0:
+		l.TTL = time.Duration(pttl) * time.Millisecond
 	}
 	l.Ledger.endUnseen(l.Owner, to)
 	if l.Owner == "" {

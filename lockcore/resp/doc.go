@@ -25,7 +25,8 @@
 // masters now, and each can be scanned, asked and listened to. Commands counts what all that costs.
 //
 // What is heard, and read by the million, comes over bare connections (bare.go, package wire): by go-redis
-// it costs several times as much.
+// it costs several times as much. A Reader (reader.go, readlocks.go) gives pages of a scan and locks by the
+// hundred, with several batches under way at once on one connection, each of them one MULTI/EXEC.
 //
 // What it does not do: read from replicas; read keys of several slots in one transaction (Group
 // tells which belong together); watch a cluster; keep a scan whole while slots move.

@@ -182,6 +182,17 @@ func TestCommandsAreCountedAsTheServerCountsThem(t *testing.T) {
 	if _, err := places[0].Info(ctx, "server"); err != nil {
 		t.Fatal(err)
 	}
+	r := places[0].Reader()
+	defer r.Close()
+	if _, err := r.ReadLocks(ctx, []string{"lock:a", "lock:b"}, resp.LedgersUnlikely); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.ScanPage(ctx, "0", "*", 10); err != nil {
+		t.Fatal(err)
+	}
+	sub := places[0].Subscribe(ctx, "a*")
+	defer sub.Close()
+	inForce(t, sub, 1)
 	if got, want := client.Commands(), executed(t, srv)-before; got != want {
 		t.Errorf("%d commands are counted; the server has executed %d", got, want)
 	}
