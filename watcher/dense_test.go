@@ -275,7 +275,7 @@ func TestNoRowLiesOutsideTheBoundsOfItsChunk(t *testing.T) {
 					o := ordering{t: real, by: by, reverse: q.Reverse, mirrored: turned&2 != 0, now: real.moment(at(now + later)), maxTTL: int64(time.Hour)}
 					for n, c := range real.chunks {
 						for i, f := range c.flags {
-							if p := o.ofPlain(rowOf(n, i), c, i); f&isPlain != 0 && p.before(o.least(c)) {
+							if p := o.ofScanned(rowOf(n, i), c, i); f&(isHeld|isSpecial) == isHeld && p.before(o.least(c)) {
 								t.Fatalf("%+v: %+v comes before %+v, the least of its chunk", o, p, o.least(c))
 							}
 						}

@@ -2,7 +2,10 @@ package watcher
 
 // What few locks have: a ledger with something in it, waiters, an end.
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // extra is what a lock has beyond its row. A lock that is held, and to which nothing else
 // happened, has none.
@@ -33,46 +36,156 @@ func (x *extra) empty() bool {
 		x.special == 0 && x.counted == 0 && x.queued == 0
 }
 
-// settleExtra lists a row by what it has, and tells whether its chunk's columns do not say all that orders it.
-func (t *Table) settleExtra(row uint32, held bool, now time.Time) (special bool) {
+// special is a row that its chunk's columns do not say all about, with what orders it side by side.
+type special struct {
+	row     uint32
+	waiting int32 // works that are expected back by the policy of Table.expecting
+	kind    uint16
+	flags   flags
+
+	since, until, largest int64
+	overran, ended        int64 // unknownTime if it has not, or was not seen to
+
+	from, till int64 // the moments at which waiting is right, the second excluded
+	earliest   int64 // of the works expected back, the last denial; never if there is none
+}
+
+// counted is a row with denials.
+type counted struct {
+	row    uint32
+	denied int64
+}
+
+// settleExtra lists a row by what it has.
+func (t *Table) settleExtra(row uint32, now time.Time) {
 	l := t.locks.At(row)
-	if !held {
-		t.free.put(t, row, t.moment(now))
-	} else if l.extra != nil {
-		l.extra.last = nil
-		t.free.take(t, row)
-	}
-	x := l.extra
-	if x == nil {
-		return false
-	}
 	c, i := t.chunk(row)
+	held := c.flags[i]&isHeld != 0
+	if l.extra == nil && held {
+		return
+	}
+	x := t.extraOf(row)
+	if held {
+		x.last = nil
+	}
+	c.flags[i] &^= isCounted | isSpecial
 	if x.counts.Denied != 0 {
 		c.flags[i] |= isCounted
-		t.counted.put(row, &x.counted)
+		*putAt(&t.counted, &x.counted) = counted{row, x.counts.Denied}
 	} else {
-		c.flags[i] &^= isCounted
-		t.counted.take(&x.counted, func(row uint32) *uint32 { return &t.locks.At(row).extra.counted })
+		t.dropCounted(x)
 	}
-	if special = len(x.waiters) > 0 || x.counts.NotListed > 0 || x.overran != unknownTime; special {
-		t.special.put(row, &x.special)
+	if len(x.waiters) > 0 || x.counts.NotListed > 0 || x.overran != unknownTime {
+		c.flags[i] |= isSpecial
+		*putAt(&t.special, &x.special) = special{
+			row: row, kind: c.kind[i], flags: c.flags[i], since: c.since[i], until: c.until[i], largest: c.largest[i],
+			overran: x.overran, ended: t.endOf(x), from: never, till: never,
+		}
 	} else {
-		t.special.take(&x.special, func(row uint32) *uint32 { return &t.locks.At(row).extra.special })
+		t.dropSpecial(x)
+	}
+	if held {
+		t.free.take(t, row)
+	} else {
+		t.free.put(t, row, t.moment(now))
 	}
 	if x.empty() {
 		l.extra = nil
 	}
-	return special
+}
+
+// endOf is when the last hold of a free lock ended.
+func (t *Table) endOf(x *extra) int64 {
+	if x.last == nil {
+		return unknownTime
+	}
+	return t.moment(x.last.At)
 }
 
 // dropExtra takes a row that is to be removed off all lists.
 func (t *Table) dropExtra(row uint32) {
 	l := t.locks.At(row)
-	if x := l.extra; x != nil {
-		t.counted.take(&x.counted, func(row uint32) *uint32 { return &t.locks.At(row).extra.counted })
-		t.special.take(&x.special, func(row uint32) *uint32 { return &t.locks.At(row).extra.special })
-		t.free.take(t, row)
-		l.extra = nil
+	t.dropCounted(l.extra)
+	t.dropSpecial(l.extra)
+	t.free.take(t, row)
+	l.extra = nil
+}
+
+func (t *Table) dropCounted(x *extra) {
+	if moved := takeAt(&t.counted, &x.counted); moved != nil {
+		t.locks.At(moved.row).extra.counted = x.counted
+	}
+	x.counted = 0
+}
+
+func (t *Table) dropSpecial(x *extra) {
+	if moved := takeAt(&t.special, &x.special); moved != nil {
+		t.locks.At(moved.row).extra.special = x.special
+	}
+	x.special = 0
+}
+
+// putAt gives the item of a list at a place, which is one more than its index. Where that is 0 there is none yet: it is added.
+func putAt[T any](list *[]T, place *uint32) *T {
+	if *place == 0 {
+		var none T
+		*list = append(*list, none)
+		*place = uint32(len(*list))
+	}
+	return &(*list)[*place-1]
+}
+
+// takeAt takes the item at a place out of a list, and gives the one that has taken its place, if one has.
+func takeAt[T any](list *[]T, place *uint32) *T {
+	if *place == 0 {
+		return nil
+	}
+	s, last := *list, len(*list)-1
+	i := int(*place - 1)
+	s[i] = s[last]
+	*list = s[:last]
+	if i == last {
+		return nil
+	}
+	return &s[i]
+}
+
+// expect counts the works that come back by a policy, for all special rows where that may have changed.
+func (t *Table) expect(q Query, now time.Time) {
+	if t.expecting != q.Policy {
+		for i := range t.special {
+			t.special[i].from = never
+		}
+		t.expecting = q.Policy
+	}
+	m := t.moment(now)
+	for i := range t.special {
+		if s := &t.special[i]; m < s.from || m >= s.till {
+			t.expectOf(s, q, now)
+		}
+	}
+}
+
+func (t *Table) expectOf(s *special, q Query, now time.Time) {
+	l := t.locks.At(s.row)
+	s.waiting, s.from, s.till, s.earliest = 0, -furthest, never, never
+	if s.flags&isRecorded == 0 {
+		return
+	}
+	s.waiting = int32(max(0, min(l.counts().NotListed, math.MaxInt32)))
+	for _, w := range l.waiters() {
+		if q.Policy.AttemptsLeft(w.Attempts) == 0 {
+			continue
+		}
+		denied := t.moment(w.Last)
+		silent := later(denied, 2*q.Policy.Interval)
+		if q.Policy.Silent(w.Last, now) {
+			s.from = max(s.from, silent)
+			continue
+		}
+		s.till = min(s.till, silent)
+		s.earliest = min(s.earliest, denied)
+		s.waiting++
 	}
 }
 

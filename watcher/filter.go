@@ -34,7 +34,7 @@ func (t *Table) ask(f *Filter, steps *int) bool {
 			c.flags[i] |= isAsked
 			if f.Keep(t.shownKey(row), NewText(t.locks.At(row).owner).String()) {
 				c.flags[i] |= isKept
-				if fl&isPlain != 0 {
+				if fl&isHeld != 0 {
 					c.kept++
 				}
 			}

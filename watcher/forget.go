@@ -12,26 +12,29 @@ type freeLocks struct {
 }
 
 type freeLock struct {
-	row   uint32
-	taken bool
-	at    int64 // from when on it is free, or was looked at last
-	ended int64 // when its last hold did; unknownTime if that was not seen
+	row    uint32
+	taken  bool
+	flags  flags
+	at     int64 // from when on it is free, or was looked at last
+	ended  int64 // when its last hold did; unknownTime if that was not seen
+	denied int64
 }
 
-// put adds a row at the end, unless it is there. A place is one more than its index, counted from the first ever.
+// put adds a row at the end, or takes note of what has changed of it if it is there. A place is one more
+// than its index, counted from the first ever.
 func (f *freeLocks) put(t *Table, row uint32, at int64) {
-	x := t.extraOf(row)
+	x := t.locks.At(row).extra
+	l := freeLock{row: row, flags: t.flags(row), at: at, ended: t.endOf(x), denied: x.counts.Denied}
 	if x.queued != 0 {
+		place := &f.queue[x.queued-1-f.gone]
+		l.at = place.at
+		*place = l
 		return
 	}
 	if len(f.queue) > 2*f.n+1000 {
 		f.compact(t)
 	}
-	ended := int64(unknownTime)
-	if x.last != nil {
-		ended = t.moment(x.last.At)
-	}
-	f.queue = append(f.queue, freeLock{row: row, at: at, ended: ended})
+	f.queue = append(f.queue, l)
 	f.n++
 	x.queued = f.gone + uint64(len(f.queue))
 }

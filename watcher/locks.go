@@ -12,7 +12,6 @@ package watcher
 
 import (
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +49,7 @@ const (
 	isHeld     flags = 1 << iota
 	isRecorded       // somebody records contention
 	isCounted        // denials were counted
-	isPlain          // held, and all that orders it lies in its chunk
+	isSpecial        // its extra has more that orders it: waiters, an overrun
 	isOdd            // its key is not shown as it is
 	isAsked          // the filter was asked
 	isKept           // and said yes
@@ -79,19 +78,19 @@ type chunk struct {
 
 	filter  *Filter // that was asked about these rows
 	unasked int     // rows it has to be asked about again
-	kept    int     // plain rows that it keeps
+	kept    int     // held rows that it keeps
 	bounds  bounds
 }
 
-// bounds say within what the plain rows of a chunk lie. They may be wider than need be, which loose
+// bounds say within what the held rows of a chunk lie. They may be wider than need be, which loose
 // tells; narrowing them again takes a look at every row.
 type bounds struct {
-	plain, known, recorded int   // rows: plain, of these with a known beginning, and recorded
-	sinceMin, sinceMax     int64 // of those with a known beginning
-	untilMin, untilMax     int64
-	calm                   int64 // none is expiring before that
-	ownerMin, ownerMax     int64
-	loose                  looseness
+	held, known, recorded int   // rows: held, of these with a known beginning, and recorded
+	sinceMin, sinceMax    int64 // of those with a known beginning
+	untilMin, untilMax    int64
+	calm                  int64 // none is expiring before that
+	ownerMin, ownerMax    int64
+	loose                 looseness
 }
 
 type looseness uint8
@@ -228,46 +227,38 @@ func (t *Table) nodeNumber(node string) uint16 {
 	return uint16(len(t.nodes) - 1)
 }
 
-// unsettle takes a row out of all that is counted and listed, before it changes.
+// unsettle takes a row out of all that is counted, before it changes.
 func (t *Table) unsettle(row uint32) {
 	c, i := t.chunk(row)
 	f := c.flags[i]
-	if f&isHeld != 0 {
-		t.held--
-		if f&isRecorded == 0 {
-			t.unrecorded--
-		}
+	if f&isHeld == 0 {
+		return
 	}
-	if f&isPlain != 0 {
-		t.plain--
-		c.leave(i)
-		c.flags[i] &^= isPlain
+	t.held--
+	if f&isRecorded == 0 {
+		t.unrecorded--
 	}
+	c.leave(i)
 }
 
 // settle puts a row, after it changed, where it is counted and listed.
 func (t *Table) settle(row uint32, now time.Time) {
 	c, i := t.chunk(row)
-	held := c.flags[i]&isHeld != 0
-	special := t.settleExtra(row, held, now)
-	if !held {
+	t.settleExtra(row, now)
+	if c.flags[i]&isHeld == 0 {
 		return
 	}
 	t.held++
 	if c.flags[i]&isRecorded == 0 {
 		t.unrecorded++
 	}
-	if !special {
-		t.plain++
-		c.flags[i] |= isPlain
-		c.enter(i)
-	}
+	c.enter(i)
 }
 
-// enter counts a plain row in.
+// enter counts a held row in.
 func (c *chunk) enter(i int) {
 	b := &c.bounds
-	b.plain++
+	b.held++
 	if c.flags[i]&isRecorded != 0 {
 		b.recorded++
 	}
@@ -277,7 +268,7 @@ func (c *chunk) enter(i int) {
 	c.widen(i)
 }
 
-// widen takes a plain row into the bounds.
+// widen takes a held row into the bounds.
 func (c *chunk) widen(i int) {
 	c.widenSince(i)
 	c.widenUntil(i)
@@ -313,10 +304,10 @@ func (c *chunk) widenOwner(i int) {
 	}
 }
 
-// leave counts a plain row out. The bounds stay; if it lay at one, they are looser than need be.
+// leave counts a held row out. The bounds stay; if it lay at one, they are looser than need be.
 func (c *chunk) leave(i int) {
 	b := &c.bounds
-	if b.plain--; b.plain == 0 {
+	if b.held--; b.held == 0 {
 		c.bounds, c.kept = noBounds, 0
 		return
 	}
@@ -351,7 +342,7 @@ func (c *chunk) tighten(asked looseness) {
 	b.loose &^= asked
 	widen := func(f func(*chunk, int)) {
 		for i := range c.flags {
-			if c.flags[i]&isPlain != 0 {
+			if c.flags[i]&isHeld != 0 {
 				f(c, i)
 			}
 		}
@@ -389,28 +380,4 @@ func (t *Table) compareNames(a, b uint32) int {
 		return c
 	}
 	return strings.Compare(la.key, lb.key)
-}
-
-// list is some rows, each of which knows its place in it.
-type list []uint32
-
-// put adds a row whose place, one more than its index, is kept in place: 0 is none.
-func (s *list) put(row uint32, place *uint32) {
-	if *place == 0 {
-		*s = append(*s, row)
-		*place = uint32(len(*s))
-	}
-}
-
-// take removes a row; of gives where another one's place is kept.
-func (s *list) take(place *uint32, of func(row uint32) *uint32) {
-	if *place == 0 {
-		return
-	}
-	last := len(*s) - 1
-	moved := (*s)[last]
-	(*s)[*place-1] = moved
-	*of(moved) = *place
-	*place = 0
-	*s = slices.Delete(*s, last, last+1)
 }

@@ -108,8 +108,6 @@ func (o *ownerCodes) codeChunk(t *Table, n int) {
 	for i, f := range c.flags {
 		if f&isHeld != 0 {
 			c.owner[i] = o.code(t.locks.At(rowOf(n, i)).owner)
-		}
-		if f&isPlain != 0 {
 			c.widenOwner(i)
 		}
 	}

@@ -16,6 +16,8 @@ package watcher
 import (
 	"slices"
 	"time"
+
+	"locktop/watcher/makecom"
 )
 
 // How much is looked at; variables so that tests can take every way with few locks.
@@ -33,9 +35,9 @@ type picker struct {
 	q  Query
 	at time.Time
 
-	want, mask flags // a plain row is among the rows if its flags under mask are want
+	want, mask flags // a row is found by scanning if its flags under mask are want
 	listed     []spot
-	plain      int // rows that are not listed
+	scanned    int // rows that are not listed
 	total      int
 	hidden     int
 	figures    Figures
@@ -53,25 +55,31 @@ type ranked struct {
 func (p *picker) begin(t *Table, q Query, now time.Time) {
 	*p = picker{
 		ordering: ordering{t: t, by: q.Sort, reverse: q.Reverse, now: t.moment(now), maxTTL: int64(q.MaxTTL)},
-		q:        q, at: now, want: isPlain, mask: isPlain,
+		q:        q, at: now, want: isHeld, mask: isHeld,
 		listed: p.listed[:0], heap: p.heap[:0], chunks: p.chunks[:0],
 		figures: Figures{Held: t.held, Unrecorded: t.unrecorded},
 	}
-	p.plain = t.plain
+	p.scanned = t.held
 	if q.Keep != nil {
 		p.want, p.mask = p.want|isKept, p.mask|isKept
-		p.plain = 0
+		p.scanned = 0
 		for _, c := range t.chunks {
-			p.plain += c.kept
+			p.scanned += c.kept
 		}
 	}
-	p.hidden = t.plain - p.plain
+	p.hidden = t.held - p.scanned
+	if p.by == ByRetry {
+		probe := []makecom.Waiter{{LastDenied: now}} // comes back in one interval
+		p.interval = makecom.Predict(q.Policy, makecom.Lock{}, probe, now).Waiters[0].Next.Sub(now)
+	}
 	p.listSpecial()
-	p.listFree()
+	if q.Ended {
+		p.listFree()
+	}
 	if p.by == ByDenied {
 		p.listCounted()
 	}
-	p.total = p.plain + len(p.listed)
+	p.total = p.scanned + len(p.listed)
 }
 
 // end lets go of what was asked.
@@ -79,13 +87,9 @@ func (p *picker) end() {
 	*p = picker{listed: p.listed, heap: p.heap, chunks: p.chunks}
 }
 
-// kept tells whether the filter keeps a row, and counts it if not.
+// kept tells whether the filter keeps a row.
 func (p *picker) kept(row uint32) bool {
-	if p.q.Keep == nil || p.t.flags(row)&isKept != 0 {
-		return true
-	}
-	p.hidden++
-	return false
+	return p.q.Keep == nil || p.t.flags(row)&isKept != 0
 }
 
 // lingers tells whether a free lock that ended then is still to be seen.
@@ -93,48 +97,86 @@ func (p *picker) lingers(ended int64) bool {
 	return p.q.Ended && ended != unknownTime && p.now-ended <= int64(Linger)
 }
 
+// listSpecial lists free rows that somebody waits for, and the held ones where waiters or an overrun matter for the order.
 func (p *picker) listSpecial() {
-	var r Row
-	for _, row := range p.t.special {
-		p.t.measure(&r, row, p.q, p.at, p.by == ByRetry || p.by == ByClears)
-		p.figures.Waiting += r.Waiting
+	p.t.expect(p.q, p.at)
+	matter := p.by == ByWaiting || p.by == ByRetry || p.by == ByClears || p.by == ByState
+	if matter {
+		p.mask |= isSpecial
+	}
+	for i := range p.t.special {
+		s := &p.t.special[i]
+		p.figures.Waiting += int(s.waiting)
 		switch {
-		case r.Held:
-		case r.Waiting > 0:
-			p.figures.Awaited++
+		case s.flags&isHeld != 0:
+			if !matter || !p.kept(s.row) {
+				continue
+			}
+			p.scanned--
+		case !p.seenFree(s):
+			continue
 		default:
-			last := p.t.locks.At(row).last()
-			if last == nil || !p.lingers(p.t.moment(last.At)) {
+			if s.waiting > 0 {
+				p.figures.Awaited++
+			}
+			if !p.kept(s.row) {
+				p.hidden++
 				continue
 			}
 		}
-		if p.kept(row) {
-			p.listed = append(p.listed, spot{p.ofListed(&r, row), row})
-		}
+		p.listed = append(p.listed, spot{p.ofSpecial(s, p.q, p.at), s.row})
 	}
 }
+
+// seenFree tells whether a special row that nobody holds is to be seen.
+func (p *picker) seenFree(s *special) bool { return s.waiting > 0 || p.lingers(s.ended) }
 
 func (p *picker) listFree() {
-	if !p.q.Ended {
-		return
-	}
-	for _, f := range p.t.free.queue {
-		if f.taken || !p.lingers(f.ended) || p.t.locks.At(f.row).extra.special != 0 || !p.kept(f.row) {
-			continue
+	for i := range p.t.free.queue {
+		f := &p.t.free.queue[i]
+		switch {
+		case f.taken || f.flags&isSpecial != 0 || !p.lingers(f.ended):
+		case !p.kept(f.row):
+			p.hidden++
+		default:
+			p.listed = append(p.listed, spot{p.ofFree(f), f.row})
 		}
-		p.listed = append(p.listed, spot{p.ofFree(f.row), f.row})
 	}
 }
 
-// listCounted lists plain rows with denials. No other column is ordered by what an extra has.
+// listCounted lists held rows with denials.
 func (p *picker) listCounted() {
-	p.mask |= isCounted
-	for _, row := range p.t.counted {
-		if p.t.flags(row)&(p.want|p.mask) == p.want|isCounted {
-			p.listed = append(p.listed, spot{p.turn(place{first: -p.t.locks.At(row).counts().Denied}), row})
-			p.plain--
+	for _, c := range p.t.counted {
+		if p.t.flags(c.row)&p.mask == p.want {
+			p.listed = append(p.listed, spot{p.ofCounted(c), c.row})
+			p.scanned--
 		}
 	}
+	p.mask |= isCounted
+}
+
+func (p *picker) ofCounted(c counted) place { return p.turn(place{first: -c.denied}) }
+
+// placeOf is the place of a row, if it is among those of the view.
+func (p *picker) placeOf(row uint32) (place, bool) {
+	c, i := p.t.chunk(row)
+	if c.flags[i]&p.mask == p.want {
+		return p.ofScanned(row, c, i), true
+	}
+	x := p.t.locks.At(row).extra
+	if x == nil || !p.kept(row) {
+		return place{}, false
+	}
+	held := c.flags[i]&isHeld != 0
+	switch {
+	case held && p.by == ByDenied:
+		return p.ofCounted(p.t.counted[x.counted-1]), true
+	case x.special != 0:
+		s := &p.t.special[x.special-1]
+		return p.ofSpecial(s, p.q, p.at), held || p.seenFree(s)
+	}
+	f := &p.t.free.queue[x.queued-1-p.t.free.gone]
+	return p.ofFree(f), p.lingers(f.ended)
 }
 
 // window gives the rows that are asked for, how many come before them, and the place of Query.Around.
@@ -192,7 +234,7 @@ func (p *picker) flip() {
 
 // all gives every row.
 func (p *picker) all() (rows []uint32, offset, at int) {
-	spots := slices.Grow(slices.Clone(p.listed), p.plain)
+	spots := slices.Grow(slices.Clone(p.listed), p.scanned)
 	p.each(func(s spot) { spots = append(spots, s) })
 	slices.SortFunc(spots, p.compare)
 	rows, at = make([]uint32, len(spots)), -1
@@ -206,23 +248,23 @@ func (p *picker) all() (rows []uint32, offset, at int) {
 	return rows, 0, at
 }
 
-// each gives all plain rows with their places.
+// each gives all rows that are scanned for with their places.
 func (p *picker) each(do func(spot)) {
 	for n := range p.t.chunks {
 		p.scan(n, do)
 	}
 }
 
-// scan gives the plain rows of a chunk.
+// scan gives the rows of a chunk.
 func (p *picker) scan(n int, do func(spot)) {
 	c := p.t.chunks[n]
-	if c.bounds.plain == 0 {
+	if c.bounds.held == 0 {
 		return
 	}
 	for i, f := range c.flags {
 		if f&p.mask == p.want {
 			row := rowOf(n, i)
-			do(spot{p.ofPlain(row, c, i), row})
+			do(spot{p.ofScanned(row, c, i), row})
 		}
 	}
 }
@@ -236,22 +278,15 @@ func (p *picker) spotOf(key string) (spot, bool) {
 	if !ok {
 		return spot{}, false
 	}
-	if c, i := p.t.chunk(row); c.flags[i]&p.mask == p.want {
-		return spot{p.ofPlain(row, c, i), row}, true
-	}
-	for _, s := range p.listed {
-		if s.row == row {
-			return s, true
-		}
-	}
-	return spot{}, false
+	at, ok := p.placeOf(row)
+	return spot{at, row}, ok
 }
 
 // rankChunks puts the chunks that have rows into the order of their least places.
 func (p *picker) rankChunks() []ranked {
 	p.chunks = p.chunks[:0]
 	for n, c := range p.t.chunks {
-		if c.bounds.plain > 0 && (p.q.Keep == nil || c.kept > 0) {
+		if c.bounds.held > 0 && (p.q.Keep == nil || c.kept > 0) {
 			p.chunks = append(p.chunks, ranked{p.least(c), n})
 		}
 	}
@@ -320,33 +355,31 @@ func (p *picker) after(x spot, k int) []uint32 {
 	return append(rows, p.first(k-len(rows), &x.place)...)
 }
 
-// sharing gives the rows of one place, in no order. If these are many, and in the order of their names, it
-// gives only the listed ones, and false.
+// sharing gives the rows of one place, in no order; false if these are many, and in the order of their names.
 func (p *picker) sharing(at place) ([]uint32, bool) {
+	most := tiesCompared
+	if !p.byName(at) {
+		most = p.total
+	}
 	var rows []uint32
 	for _, s := range p.listed {
 		if s.place == at {
 			rows = append(rows, s.row)
 		}
 	}
-	listed, most := len(rows), tiesCompared
-	if !p.byName(at) {
-		most = p.total
-	}
 	for _, c := range p.rankChunks() {
-		if at.before(c.place) {
-			continue
+		if len(rows) > most {
+			return nil, false
 		}
-		p.scan(c.n, func(s spot) {
-			if s.place == at {
-				rows = append(rows, s.row)
-			}
-		})
-		if len(rows)-listed > most {
-			return rows[:listed], false
+		if !at.before(c.place) {
+			p.scan(c.n, func(s spot) {
+				if s.place == at {
+					rows = append(rows, s.row)
+				}
+			})
 		}
 	}
-	return rows, true
+	return rows, len(rows) <= most
 }
 
 // ties gives the first k rows of one place, in order; with behind only those that come after that row.
@@ -355,18 +388,15 @@ func (p *picker) ties(at place, behind *uint32, k int) []uint32 {
 		return nil
 	}
 	rows, all := p.sharing(at)
-	rows = p.foremost(rows, behind, k)
 	if all {
-		return rows
+		return p.foremost(rows, behind, k)
 	}
-	found := 0
+	rows = make([]uint32, 0, k)
 	p.walk(at, behind, func(row uint32) bool {
 		rows = append(rows, row)
-		found++
-		return found < k
+		return len(rows) < k
 	})
-	slices.SortFunc(rows, p.tie)
-	return rows[:min(k, len(rows))]
+	return rows
 }
 
 // foremost sorts out the first k of some ties.
@@ -390,7 +420,7 @@ func (p *picker) foremost(rows []uint32, behind *uint32, k int) []uint32 {
 	return best
 }
 
-// walk goes along the names, from the first or from behind a row, over the plain rows of one place, until do says no.
+// walk goes along the names, from the first or from behind a row, over the rows of one place, until do says no.
 func (p *picker) walk(at place, behind *uint32, do func(row uint32) bool) {
 	names := p.t.names
 	c := names.First()
@@ -406,7 +436,7 @@ func (p *picker) walk(at place, behind *uint32, do func(row uint32) bool) {
 		}
 	}
 	for row, ok := next(); ok; row, ok = next() {
-		if ch, i := p.t.chunk(row); ch.flags[i]&p.mask == p.want && p.ofPlain(row, ch, i) == at && !do(row) {
+		if place, ok := p.placeOf(row); ok && place == at && !do(row) {
 			return
 		}
 	}
@@ -430,19 +460,14 @@ func (p *picker) rank(x spot) int {
 		}
 	}
 	rows, all := p.sharing(x.place)
+	if !all {
+		p.walk(x.place, nil, func(row uint32) bool { n++; return row != x.row })
+		return n - 1
+	}
 	for _, row := range rows {
 		if p.tie(row, x.row) < 0 {
 			n++
 		}
-	}
-	if !all {
-		p.walk(x.place, nil, func(row uint32) bool {
-			if p.tie(row, x.row) >= 0 {
-				return false
-			}
-			n++
-			return true
-		})
 	}
 	return n
 }

@@ -11,8 +11,6 @@ import (
 	"math"
 	"strings"
 	"time"
-
-	"locktop/lockcore"
 )
 
 // place is smaller for what comes first.
@@ -39,6 +37,7 @@ type ordering struct {
 	mirrored bool
 	now      int64
 	maxTTL   int64
+	interval time.Duration // of the policy, within its limits
 }
 
 // turn turns a place that was made for the plain direction.
@@ -58,8 +57,7 @@ func severe(severity int, waiting int64) int64 {
 }
 
 var (
-	severityHeld = severity[Held]
-	classOf      = map[bool]int64{true: 0, false: 1} // of what is known, and what is not
+	severityStuck, severityOverdue, severityExpiring, severityHeld = severity[Stuck], severity[Overdue], severity[Expiring], severity[Held]
 )
 
 // begun is how long a hold has lasted, the longest first.
@@ -70,8 +68,8 @@ func (o *ordering) begun(since int64) int64 {
 	return min(since, o.now)
 }
 
-// ofPlain is the place of a plain row of a chunk.
-func (o *ordering) ofPlain(row uint32, c *chunk, i int) place {
+// ofScanned is the place of a scanned row of a chunk.
+func (o *ordering) ofScanned(row uint32, c *chunk, i int) place {
 	var p place
 	switch o.by {
 	case ByOwner:
@@ -96,84 +94,141 @@ func (o *ordering) ofPlain(row uint32, c *chunk, i int) place {
 	return o.turn(p)
 }
 
-// severity is that of a plain row's state.
+// severity is that of a scanned row's state.
 func (o *ordering) severity(row uint32, c *chunk, i int) int {
 	until, since := c.until[i], c.since[i]
 	left := max(until-o.now, 0)
 	switch {
 	case until == never || left > o.maxTTL:
-		return severity[Stuck]
-	case since != unknownTime && o.overdue(row, c, i):
-		return severity[Overdue]
+		return severityStuck
+	case since != unknownTime && o.overdue(row, c.kind[i], since):
+		return severityOverdue
 	case expiring(time.Duration(left), time.Duration(c.largest[i])):
-		return severity[Expiring]
+		return severityExpiring
 	}
 	return severityHeld
 }
 
-func (o *ordering) overdue(row uint32, c *chunk, i int) bool {
+func (o *ordering) overdue(row uint32, kind uint16, since int64) bool {
 	f := &o.t.families
 	if f.kinds == nil {
 		return false
 	}
-	heldFor := time.Duration(max(o.now-c.since[i], 0))
-	return heldFor > f.kinds[c.kind[i]].usual && heldFor > f.of(o.t.locks.At(row).key).usual()
+	heldFor := time.Duration(max(o.now-since, 0))
+	return heldFor > f.kinds[kind].usual && heldFor > f.of(o.t.locks.At(row).key).usual()
+}
+
+// measured is what a listed row is ordered by.
+type measured struct {
+	held, recorded bool
+	since, until   int64
+	waiting        int64
+	denied         int64
+	retry, clears  int64 // unknownTime if it is
+	severity       int
+	owner          int64
 }
 
 // ofListed is the place of a row that was measured.
-func (o *ordering) ofListed(r *Row, row uint32) place {
-	var p place
+func (o *ordering) ofListed(m *measured) place {
+	p := place{class: 1}
 	switch o.by {
+	case ByLock:
+		p.class = 0
 	case ByOwner:
-		if p.class = classOf[r.Held]; r.Held {
-			c, i := o.t.chunk(row)
-			p.first = c.owner[i]
+		if m.held {
+			p = place{first: m.owner}
 		}
 	case ByHeld:
-		if p.class = classOf[r.HeldFor != Unknown]; p.class == 0 {
-			p.first = o.now - int64(r.HeldFor)
+		if m.held && m.since != unknownTime {
+			p = place{first: min(m.since, o.now)}
 		}
 	case ByTTL:
-		switch p.class = classOf[r.Held]; {
-		case !r.Held:
-		case r.TTL == lockcore.NoTTL:
-			p.first = never
-		default:
-			p.first = o.now + int64(r.TTL)
+		if m.held {
+			p = place{first: max(m.until, o.now)}
 		}
 	case ByWaiting:
-		if p.class = classOf[r.Recorded]; r.Recorded {
-			p.first = -int64(r.Waiting)
+		if m.recorded {
+			p = place{first: -m.waiting}
 		}
 	case ByDenied:
-		if p.class = classOf[r.Recorded]; r.Recorded {
-			p.first = -r.Denied
+		if m.recorded {
+			p = place{first: -m.denied}
 		}
 	case ByRetry:
-		if p.class = classOf[!r.NextRetry.IsZero()]; p.class == 0 {
-			p.first = o.t.moment(r.NextRetry)
+		if m.retry != unknownTime {
+			p = place{first: m.retry}
 		}
 	case ByClears:
-		if p.class = classOf[!r.Clears.IsZero()]; p.class == 0 {
-			p.first = o.t.moment(r.Clears)
+		if m.clears != unknownTime {
+			p = place{first: m.clears}
 		}
 	case ByState:
-		p.first, p.second = severe(severity[r.State], int64(r.Waiting)), o.now-int64(r.HeldFor)
+		p = place{first: severe(m.severity, m.waiting), second: o.begun(m.since)}
 	}
 	return o.turn(p)
 }
 
-// ofFree is the place of a lock that nobody holds, waits for or has overrun.
-func (o *ordering) ofFree(row uint32) place {
-	f := o.t.flags(row)
-	r := Row{HeldFor: Unknown, TTL: Unknown, Recorded: f&isRecorded != 0, State: Free}
-	if f&isCounted != 0 {
-		r.Denied = o.t.locks.At(row).counts().Denied
+// ofSpecial is the place of a special row whose waiters are counted.
+func (o *ordering) ofSpecial(s *special, q Query, now time.Time) place {
+	m := measured{
+		held: s.flags&isHeld != 0, recorded: s.flags&isRecorded != 0, since: s.since, until: s.until, waiting: int64(s.waiting),
+		retry: unknownTime, clears: unknownTime,
 	}
-	return o.ofListed(&r, row)
+	switch o.by {
+	case ByOwner:
+		if m.held {
+			c, i := o.t.chunk(s.row)
+			m.owner = c.owner[i]
+		}
+	case ByDenied:
+		m.denied = o.t.locks.At(s.row).counts().Denied
+	case ByRetry:
+		if s.earliest != never {
+			// As makecom has it: never before now, and at most one interval away.
+			m.retry = min(max(later(s.earliest, o.interval), o.now), later(o.now, o.interval))
+		}
+	case ByClears:
+		if s.earliest != never {
+			if _, result := o.t.forecast(s.row, q, now); !result.ClearsP50.IsZero() {
+				m.clears = o.t.moment(result.ClearsP50)
+			}
+		}
+	case ByState:
+		m.severity = o.severityOf(s)
+	}
+	return o.ofListed(&m)
 }
 
-// needs are the bounds that tell where the plain rows of a chunk may stand.
+func (o *ordering) severityOf(s *special) int {
+	held, left := s.flags&isHeld != 0, max(s.until-o.now, 0)
+	switch {
+	case held && (s.until == never || left > o.maxTTL):
+		return severity[Stuck]
+	case s.overran != unknownTime && o.now-s.overran < int64(overrunShown):
+		return severity[Overran]
+	case held && s.since != unknownTime && o.overdue(s.row, s.kind, s.since):
+		return severity[Overdue]
+	case held && expiring(time.Duration(left), time.Duration(s.largest)):
+		return severity[Expiring]
+	case held && s.waiting > 0:
+		return severity[Contended]
+	case held:
+		return severity[Held]
+	case s.waiting > 0:
+		return severity[Awaited]
+	}
+	return severity[Free]
+}
+
+// ofFree is the place of a lock that nobody holds, waits for or has overrun.
+func (o *ordering) ofFree(f *freeLock) place {
+	return o.ofListed(&measured{
+		recorded: f.flags&isRecorded != 0, since: unknownTime, denied: f.denied, retry: unknownTime, clears: unknownTime, severity: severity[Free],
+	})
+}
+
+// needs are the bounds that tell where the scanned rows of a chunk may stand.
 func (o *ordering) needs() looseness {
 	switch o.by {
 	case ByOwner:
@@ -188,7 +243,7 @@ func (o *ordering) needs() looseness {
 	return 0
 }
 
-// least is a place that no plain row of a chunk comes before. There is at least one.
+// least is a place that no scanned row of a chunk comes before. There is at least one.
 func (o *ordering) least(c *chunk) place {
 	b := &c.bounds
 	c.tighten(o.needs())
@@ -197,7 +252,7 @@ func (o *ordering) least(c *chunk) place {
 	case ByOwner:
 		lo.first, hi.first = b.ownerMin, b.ownerMax
 	case ByHeld:
-		if b.known == 0 || o.mirrored && b.known < b.plain {
+		if b.known == 0 || o.mirrored && b.known < b.held {
 			lo.class = 1
 		} else {
 			lo.first, hi.first = min(b.sinceMin, o.now), min(b.sinceMax, o.now)
@@ -205,7 +260,7 @@ func (o *ordering) least(c *chunk) place {
 	case ByTTL:
 		lo.first, hi.first = max(b.untilMin, o.now), max(b.untilMax, o.now)
 	case ByWaiting, ByDenied:
-		if b.recorded == 0 || o.mirrored && b.recorded < b.plain {
+		if b.recorded == 0 || o.mirrored && b.recorded < b.held {
 			lo.class = 1
 		}
 	case ByRetry, ByClears:
@@ -216,7 +271,7 @@ func (o *ordering) least(c *chunk) place {
 		if b.known > 0 {
 			lo.second = min(b.sinceMin, o.now)
 		}
-		if b.known == b.plain {
+		if b.known == b.held {
 			hi.second = min(b.sinceMax, o.now)
 		}
 	}
@@ -227,7 +282,7 @@ func (o *ordering) least(c *chunk) place {
 	return o.turn(lo)
 }
 
-// worst is the severity that no plain row of a chunk exceeds.
+// worst is the severity that no scanned row of a chunk exceeds.
 func (o *ordering) worst(b *bounds) int {
 	f := &o.t.families
 	switch {

@@ -10,6 +10,7 @@ import (
 
 	"locktop/lockcore"
 	"locktop/watcher/dense"
+	"locktop/watcher/makecom"
 )
 
 // How much the table remembers.
@@ -68,11 +69,12 @@ type Table struct {
 	history  history
 	owners   ownerCodes
 
-	special list      // rows that a chunk's columns do not say all about: with waiters, or an overrun
-	counted list      // rows with denials
-	free    freeLocks // rows that nobody holds, in the order of their end: what to forget next
+	special   []special      // rows with waiters, or an overrun
+	expecting makecom.Policy // by which their waiters are counted
+	counted   []counted      // rows with denials
+	free      freeLocks      // rows that nobody holds, in the order of their end: what to forget next
 
-	held, unrecorded, plain int // rows
+	held, unrecorded int // rows
 
 	status  Status
 	totals  Totals

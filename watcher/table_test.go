@@ -330,16 +330,6 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-func BenchmarkViewOf10000(b *testing.B) {
-	tb := table()
-	for i := range 10_000 {
-		tb.Apply(acquired(fmt.Sprintf("lock:cus_%d", i), "cc1c49323b344687a324888762206003", time.Minute, float64(i)/1000))
-	}
-	for b.Loop() {
-		tb.View(Query{}, at(20))
-	}
-}
-
 func BenchmarkApply(b *testing.B) {
 	tb := table()
 	i := 0

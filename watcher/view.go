@@ -203,63 +203,47 @@ func (q Query) withDefaults() Query {
 	return q
 }
 
-// row is a lock as it is to be seen, all of it.
+// row is a lock as it is to be seen.
 func (t *Table) row(row uint32, q Query, now time.Time) Row {
-	var r Row
-	t.measure(&r, row, q, now, true)
-	l := t.locks.At(row)
-	r.Key, r.Node, r.Fence, r.Deadline = NewText(l.key), t.nodes[l.node], l.fence, t.deadline(l)
-	if r.Held {
-		r.Owner = NewText(l.owner)
-	} else {
-		r.Ended = l.last()
-	}
-	r.Why = why(&r, t.families.of(l.key), q.MaxTTL)
-	return r
-}
-
-// measure is a lock as far as rows are ordered and counted by it. Without forecast it leaves out when waiters
-// come and the lock clears.
-func (t *Table) measure(r *Row, row uint32, q Query, now time.Time, forecast bool) {
 	l := t.locks.At(row)
 	c, i := t.chunk(row)
 	m := t.moment(now)
-	*r = Row{HeldFor: Unknown, TTL: Unknown, Held: c.flags[i]&isHeld != 0, Recorded: c.flags[i]&isRecorded != 0, Serial: l.serial}
+	r := Row{
+		Key: NewText(l.key), Node: t.nodes[l.node], Held: c.flags[i]&isHeld != 0, Serial: l.serial, Fence: l.fence, Deadline: t.deadline(l),
+		HeldFor: Unknown, TTL: Unknown, Recorded: c.flags[i]&isRecorded != 0,
+	}
 	largest := time.Duration(c.largest[i])
 	if r.Held {
+		r.Owner, r.TTL = NewText(l.owner), lockcore.NoTTL
 		if c.since[i] != unknownTime {
 			r.HeldFor = time.Duration(max(m-c.since[i], 0))
 		}
-		r.TTL = lockcore.NoTTL
 		if c.until[i] != never {
 			r.TTL = time.Duration(max(c.until[i]-m, 0))
 			r.Over = r.TTL == 0
 			r.TTLShare = min(float64(r.TTL)/float64(max(largest, 1)), 1)
 		}
+	} else {
+		r.Ended = l.last()
 	}
 	if r.Recorded {
 		counts := l.counts()
-		r.Denied, r.Overruns, r.Overlaps, r.Waiting = counts.Denied, counts.Overruns, counts.Overlaps, int(counts.NotListed)
-		if forecast {
-			expected, result := t.forecast(row, q, now)
-			r.Waiting += len(expected)
-			for _, f := range result.Waiters {
-				if r.NextRetry.IsZero() || f.Next.Before(r.NextRetry) {
-					r.NextRetry = f.Next
-				}
-			}
-			if len(expected) > 0 {
-				r.Clears = result.ClearsP50
-			}
-		} else {
-			for _, w := range l.waiters() {
-				if expects(q.Policy, &w, now) {
-					r.Waiting++
-				}
+		expected, result := t.forecast(row, q, now)
+		r.Denied, r.Overruns, r.Overlaps = counts.Denied, counts.Overruns, counts.Overlaps
+		r.Waiting = len(expected) + int(counts.NotListed)
+		for _, f := range result.Waiters {
+			if r.NextRetry.IsZero() || f.Next.Before(r.NextRetry) {
+				r.NextRetry = f.Next
 			}
 		}
+		if len(expected) > 0 {
+			r.Clears = result.ClearsP50
+		}
 	}
-	t.judge(r, largest, l.overran(), t.families.of(l.key), q.MaxTTL, m)
+	family := t.families.of(l.key)
+	t.judge(&r, largest, l.overran(), family, q.MaxTTL, m)
+	r.Why = why(&r, family, q.MaxTTL)
+	return r
 }
 
 // expects tells whether the policy lets a waiter come back.
