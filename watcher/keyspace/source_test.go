@@ -43,15 +43,32 @@ const notifying = "K$gxeh"
 
 func follow(t *testing.T, srv *locktest.Redis, change func(*keyspace.Options)) *watch {
 	t.Helper()
-	client, err := resp.New(resp.Options{URL: srv.URL(), Timeout: 2 * time.Second})
+	w := followURL(t, resp.Options{URL: srv.URL()}, change)
+	w.srv = srv
+	return w
+}
+
+// followURL watches what a URL leads to.
+func followURL(t *testing.T, to resp.Options, change func(*keyspace.Options)) *watch {
+	t.Helper()
+	if to.Timeout == 0 {
+		to.Timeout = 2 * time.Second
+	}
+	client, err := resp.New(to)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := keyspace.Options{Server: keyspace.Redis(client)}
+	t.Cleanup(func() { client.Close() })
+	return followServer(t, keyspace.Redis(client), change)
+}
+
+func followServer(t *testing.T, server keyspace.Server, change func(*keyspace.Options)) *watch {
+	t.Helper()
+	o := keyspace.Options{Server: server}
 	if change != nil {
 		change(&o)
 	}
-	w := &watch{t: t, srv: srv, live: watcher.NewLive(), more: make(chan struct{}, 1)}
+	w := &watch{t: t, live: watcher.NewLive(), more: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -70,7 +87,6 @@ func follow(t *testing.T, srv *locktest.Redis, change func(*keyspace.Options)) *
 		if err := <-done; err != nil {
 			t.Errorf("Run ended with %v", err)
 		}
-		client.Close()
 	})
 	return w
 }
@@ -100,8 +116,8 @@ func log(events []watcher.Event) string {
 		if e.Type == watcher.Alive {
 			continue
 		}
-		fmt.Fprintf(&b, "%s %s %q owner=%q ttl=%s fence=%d work=%q attempts=%d held=%s inferred=%v reason=%q\n",
-			e.Time.Format("05.000"), e.Type, e.Key, e.Owner, e.TTL, e.Fence, e.Work, e.Attempts, e.Held, e.Inferred, e.Reason)
+		fmt.Fprintf(&b, "%s %s %q node=%s owner=%q ttl=%s fence=%d work=%q attempts=%d held=%s inferred=%v reason=%q\n",
+			e.Time.Format("05.000"), e.Type, e.Key, e.Node, e.Owner, e.TTL, e.Fence, e.Work, e.Attempts, e.Held, e.Inferred, e.Reason)
 	}
 	return b.String()
 }
