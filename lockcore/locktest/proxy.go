@@ -38,6 +38,7 @@ type Proxy struct {
 	plan     Plan
 	commands []string // that the plan is for
 	injected map[Kind]int
+	unasked  *listening // what is to happen to a message; nil: nothing
 
 	answered      int               // exchanges that the plan was asked about and the server has answered
 	request, repl int               // sizes of the first of them since the plan was given

@@ -200,6 +200,8 @@ func (c *link) answer(reply []byte, pushed, passing bool) bool {
 		x = c.queue[0]
 		c.queue = c.queue[1:]
 		defer c.p.done(c, x, len(reply))
+	} else {
+		x.fault = c.unaskedFault(reply)
 	}
 	losing, cut, silent := c.losing, c.p.cut, c.silent
 	if losing {
