@@ -63,51 +63,6 @@ func churn(t *testing.T, srv *locktest.Redis, clients, operations int) {
 	wg.Wait()
 }
 
-// agrees waits until the picture is the server's own, to 50 ms of every TTL.
-func (w *watch) agrees() {
-	w.t.Helper()
-	bare := redis.NewClient(&redis.Options{Addr: w.srv.Addr, Protocol: 2})
-	defer bare.Close()
-	ctx := context.Background()
-	difference := ""
-	for limit := time.Now().Add(patience); time.Now().Before(limit); {
-		difference = ""
-		rows := map[string]watcher.Row{}
-		for _, r := range w.live.View(watcher.Query{}, time.Now()).Rows {
-			if r.Held && !r.Over {
-				rows[r.Key.Raw()] = r
-			}
-		}
-		keys, err := bare.Keys(ctx, "lock:*").Result()
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, key := range keys {
-			owner, _ := bare.Get(ctx, key).Result()
-			left, _ := bare.PTTL(ctx, key).Result()
-			r, ok := rows[key]
-			delete(rows, key)
-			switch {
-			case left == -2 || left >= 0 && left < 100*time.Millisecond: // it is going
-			case !ok || r.Owner.Raw() != owner:
-				difference += fmt.Sprintf("%s is held by %q, shown is %q\n", key, owner, r.Owner)
-			case (left == -1) != (r.TTL == lockcore.NoTTL) || left != -1 && (left-r.TTL).Abs() > 50*time.Millisecond:
-				difference += fmt.Sprintf("%s has %s left, shown is %s\n", key, left, r.TTL)
-			}
-		}
-		for key, r := range rows {
-			if r.TTL > 100*time.Millisecond || r.TTL == lockcore.NoTTL {
-				difference += fmt.Sprintf("%s is free, shown as held by %q\n", key, r.Owner)
-			}
-		}
-		if difference == "" {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	w.t.Fatalf("the picture stays wrong:\n%s\n%s", difference, log(w.events))
-}
-
 func TestAfterAnyChurnThePictureIsTheServers(t *testing.T) {
 	for name, args := range map[string][]string{"notified": {"--notify-keyspace-events", notifying}, "polled": nil} {
 		t.Run(name, func(t *testing.T) {

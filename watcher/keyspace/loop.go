@@ -5,6 +5,7 @@ package keyspace
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"time"
 
@@ -129,10 +130,9 @@ func (s *Source) hear(ctx context.Context, n news) {
 		}
 		s.startScan(ctx, p)
 	case lost:
-		s.takeNotes(ctx)                 // of before: they explain nothing that comes after
-		if !p.up && !p.problem.Empty() { // it stays away: that is the same gap, whatever the next try says
-			p.problem = watcher.NewText(n.why)
-			return
+		s.takeNotes(ctx) // of before: they explain nothing that comes after
+		if p.up {
+			clear(s.problems) // lost again is another gap
 		}
 		p.up, p.problem = false, watcher.NewText(n.why)
 		s.endScan(p)
@@ -163,12 +163,20 @@ func (s *Source) doubt(ctx context.Context, p *place, why string) {
 	}
 }
 
-// gap tells that events may have been missed. A server that stays away is one gap, not one for each try.
+// passing is what differs in errors that are the same: our port of a connection, and how long something took.
+var passing = regexp.MustCompile(`:\d+->|[\d.]+m?s\b`)
+
+// problemsAtMost is how many reasons of one gap are told.
+const problemsAtMost = 16
+
+// gap tells that events may have been missed. A server that stays away is one gap, not one for each try: each reason is
+// told once until the picture is complete.
 func (s *Source) gap(node, why string) {
-	if !s.complete && s.problems[node] == why {
+	problem := node + passing.ReplaceAllString(why, "")
+	if !s.complete && (s.problems[problem] || len(s.problems) >= problemsAtMost) {
 		return
 	}
-	s.complete, s.problems[node] = false, why
+	s.complete, s.problems[problem] = false, true
 	s.send(watcher.Event{Type: watcher.Gap, Node: node, Reason: watcher.NewText(why)})
 }
 

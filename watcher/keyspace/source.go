@@ -56,11 +56,11 @@ type Source struct {
 
 	owed     int // locks that are to be read before the picture counts as complete
 	later    dues
-	pruneAt  int               // as long later may get
-	quickest time.Duration     // the shortest round trip of a reading lately
-	complete bool              // no gap since the picture was complete
-	problems map[string]string // by node, the gaps' reasons since then, so that a server that stays away is told once
-	once     *once             // of a snapshot, which ends with the first complete picture
+	pruneAt  int             // as long later may get
+	quickest time.Duration   // the shortest round trip of a reading lately
+	complete bool            // no gap since the picture was complete
+	problems map[string]bool // reasons that were told since it was complete
+	once     *once           // of a snapshot, which ends with the first complete picture
 
 	lastAlive moment
 	told      int64 // events about locks
@@ -89,7 +89,7 @@ func New(o Options) *Source {
 		options: o, traits: traits, pace: traits.pace(), now: o.Now, clock: clock{o.Now()},
 		locks: lockcore.New(o.Server, lockcore.WithClock(o.Now)),
 		inbox: newInbox(), reports: make(chan news), topology: make(chan topology), pages: make(chan page), results: make(chan *batch),
-		places: map[string]*place{}, picture: newPicture(), problems: map[string]string{}, nodes: []string{""}, pruneAt: spareDues,
+		places: map[string]*place{}, picture: newPicture(), problems: map[string]bool{}, nodes: []string{""}, pruneAt: spareDues,
 	}
 }
 

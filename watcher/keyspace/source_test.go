@@ -33,6 +33,7 @@ type watch struct {
 	t    *testing.T
 	srv  *locktest.Redis
 	live *watcher.Live
+	now  func() time.Time
 
 	mu     sync.Mutex
 	events []watcher.Event
@@ -43,7 +44,13 @@ const notifying = "K$gxeh"
 
 func follow(t *testing.T, srv *locktest.Redis, change func(*keyspace.Options)) *watch {
 	t.Helper()
-	w := followURL(t, resp.Options{URL: srv.URL()}, change)
+	return followBy(t, srv, srv.URL(), change)
+}
+
+// followBy is follow by another address of the server, a proxy's.
+func followBy(t *testing.T, srv *locktest.Redis, url string, change func(*keyspace.Options)) *watch {
+	t.Helper()
+	w := followURL(t, resp.Options{URL: url}, change)
 	w.srv = srv
 	return w
 }
@@ -68,11 +75,19 @@ func followServer(t *testing.T, server keyspace.Server, change func(*keyspace.Op
 	if change != nil {
 		change(&o)
 	}
-	w := &watch{t: t, live: watcher.NewLive(), more: make(chan struct{}, 1)}
+	return run(t, keyspace.New(o), o)
+}
+
+// run has a source run until the test ends.
+func run(t *testing.T, source *keyspace.Source, o keyspace.Options) *watch {
+	w := &watch{t: t, live: watcher.NewLive(), now: o.Now, more: make(chan struct{}, 1)}
+	if w.now == nil {
+		w.now = time.Now
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- w.live.Run(ctx, keyspace.New(o), func(e watcher.Event) {
+		done <- w.live.Run(ctx, source, func(e watcher.Event) {
 			w.mu.Lock()
 			w.events = append(w.events, e)
 			w.mu.Unlock()
