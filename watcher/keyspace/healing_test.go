@@ -113,15 +113,15 @@ func direct(t testing.TB, srv *locktest.Redis) *redis.Client {
 	return c
 }
 
-// truth is a lock as the server has it.
-type truth struct {
+// entry is a lock as the server has it.
+type entry struct {
 	owner string
 	left  time.Duration // -1: it has no TTL
 }
 
 // locks are the locks that the server has, read at one moment for each thousand of them.
-func locks(ctx context.Context, c *redis.Client) (map[string]truth, error) {
-	held := map[string]truth{}
+func locks(ctx context.Context, c *redis.Client) (map[string]entry, error) {
+	held := map[string]entry{}
 	keys, err := c.Keys(ctx, "lock:*").Result()
 	for err == nil && len(keys) > 0 {
 		some := keys[:min(len(keys), 1000)]
@@ -138,7 +138,7 @@ func locks(ctx context.Context, c *redis.Client) (map[string]truth, error) {
 		}
 		for i, key := range some {
 			if owners[i].Err() == nil && left[i].Val() != -2 {
-				held[key] = truth{owners[i].Val(), left[i].Val()}
+				held[key] = entry{owners[i].Val(), left[i].Val()}
 			}
 		}
 	}

@@ -16,13 +16,14 @@ import (
 type mark uint8
 
 const (
-	wasRead mark = 1 << iota // at least once
-	held                     // somebody has it
-	queued                   // it waits to be read
-	reading                  // it is being read
-	unsure                   // a difference that no notification explained was read once; the second time it counts
-	owed                     // the picture is not complete before it was read
-	doubted                  // more may have happened to it than notifications told since the last reading that was used
+	wasRead    mark = 1 << iota // at least once
+	held                        // somebody has it
+	queued                      // it waits to be read
+	reading                     // it is being read
+	unsure                      // a difference that no notification explained was read once; the second time it counts
+	owed                        // the picture is not complete before it was read
+	secondhand                  // what was heard of it came from a place that does not answer for it: it is on its way
+	doubted                     // more may have happened to it than notifications told since the last reading that was used
 )
 
 // known is a lock as it was read last. There can be a million of them, so what few have lies in more.

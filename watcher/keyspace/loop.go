@@ -116,14 +116,13 @@ func (s *Source) hear(ctx context.Context, n news) {
 	}
 	switch n.kind {
 	case up:
-		p.up, p.polled, p.problem = true, n.link.Polled, watcher.Text{}
+		p.up, p.polled, p.warning, p.problem = true, n.link.Polled, n.link.Warning, watcher.Text{}
 		link := n.link
 		for _, other := range s.places { // polled where any is
 			if link.Polled = max(link.Polled, other.polled); link.Warning.Empty() {
 				link.Warning = other.warning
 			}
 		}
-		p.warning = n.link.Warning
 		s.send(watcher.Event{Type: watcher.Connected, Node: p.node, Link: &link, Reason: link.Warning})
 		if p.orphan.Load() {
 			s.gap(p.node, orphaned)

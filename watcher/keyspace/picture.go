@@ -127,7 +127,7 @@ type picturing struct {
 	node   string // where it was read
 	before string // where it was read the last time, if it was
 	spread bool   // keys may move between places
-	// hearsay: notifications only tell that something happened to a key.
+	// hearsay: notifications only tell that something happened to the key.
 	hearsay bool
 	emit    func(watcher.Event)
 }
@@ -165,7 +165,7 @@ func (k *known) apply(l *lockcore.Lock, p picturing) {
 	c.overruns()
 	c.contention()
 	k.set(wasRead)
-	k.unset(unsure | doubted)
+	k.unset(unsure | doubted | secondhand)
 	k.hints, k.firstEnd = 0, 0
 }
 

@@ -38,16 +38,20 @@ func (s *Source) note(key string, n note) {
 	if s.places[n.place.node] != n.place {
 		return // the place answers for nothing any more: what it still says is no news
 	}
+	moving := false
 	switch {
 	case s.spread && !n.place.Owns(key):
 		// On its way from one node to another: only a reading at its owner tells.
-		n.hints, n.firstEnd = hintLedger, 0
+		n.hints, n.firstEnd, moving = hintLedger, 0, true
 	case s.traits.Costly:
 		// In a stream over HTTP the name of one key can look like a notification of another. So it ends nothing; that
 		// something was written only names a change that was read.
 		n.hints, n.firstEnd = n.hints&hintSet|hintLedger, 0
 	}
 	k := s.picture.add(key)
+	if moving {
+		k.set(secondhand)
+	}
 	if n.place.replica.Load() && n.firstEnd == hintDeleted && k.is(held) && k.until != 0 && k.hints == 0 &&
 		s.moment(n.ended)+moment(sameDeadline) >= k.until {
 		// A replica expires nothing by itself: its master tells it to delete what has expired.
@@ -219,7 +223,7 @@ func (s *Source) takeLock(k *known, b *batch, version uint32, l *lockcore.Lock) 
 		return
 	}
 	p := s.placeOf(k.key)
-	pic := picturing{clock: s.clock, before: s.nodes[k.node], spread: s.spread, hearsay: s.traits.Costly, emit: s.sendLock}
+	pic := picturing{clock: s.clock, before: s.nodes[k.node], spread: s.spread, hearsay: s.traits.Costly || k.is(secondhand), emit: s.sendLock}
 	if p != nil {
 		pic.node = p.node
 	}

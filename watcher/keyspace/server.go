@@ -74,7 +74,7 @@ type pace struct {
 }
 
 func (t Traits) pace() pace {
-	p := pace{prove: time.Second, silent: 3 * time.Second, check: 5 * time.Second, topology: time.Second, budget: 2000}
+	p := pace{prove: time.Second, silent: 3 * time.Second, check: 4 * time.Second, topology: time.Second, budget: 2000}
 	if t.Costly {
 		p.prove, p.silent, p.check, p.budget = 4*time.Second, 8*time.Second, 30*time.Second, 50
 	}

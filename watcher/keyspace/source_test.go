@@ -75,11 +75,11 @@ func followServer(t *testing.T, server keyspace.Server, change func(*keyspace.Op
 	if change != nil {
 		change(&o)
 	}
-	return run(t, keyspace.New(o), o)
+	return run(t, keyspace.New(o), o, nil)
 }
 
-// run has a source run until the test ends.
-func run(t *testing.T, source *keyspace.Source, o keyspace.Options) *watch {
+// run has a source run until the test ends. also, if not nil, gets each event first.
+func run(t *testing.T, source *keyspace.Source, o keyspace.Options, also func(watcher.Event)) *watch {
 	w := &watch{t: t, live: watcher.NewLive(), now: o.Now, more: make(chan struct{}, 1)}
 	if w.now == nil {
 		w.now = time.Now
@@ -91,6 +91,9 @@ func run(t *testing.T, source *keyspace.Source, o keyspace.Options) *watch {
 			w.mu.Lock()
 			w.events = append(w.events, e)
 			w.mu.Unlock()
+			if also != nil {
+				also(e)
+			}
 			select {
 			case w.more <- struct{}{}:
 			default:
