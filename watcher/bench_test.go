@@ -26,7 +26,7 @@ type storm struct {
 }
 
 // loaded is a table of a million locks. Most are foreign: nobody saw them begin and nobody records their
-// contention. One in a hundred has waiters.
+// contention. One in a thousand has waiters.
 func loaded(n int) *storm {
 	s := &storm{live: NewLive(), rand: rand.New(rand.NewPCG(1, 2)), keys: make([]string, n), now: start}
 	for i, at := range s.rand.Perm(n) {
@@ -34,7 +34,7 @@ func loaded(n int) *storm {
 	}
 	for i, key := range s.keys {
 		s.live.table.Apply(s.met(key, i))
-		if i%100 == 0 {
+		if i%1000 == 0 {
 			s.live.table.Apply(Event{Type: Denied, Time: s.now, Key: NewText(key), Work: NewText(fmt.Sprint("evt_", i)), Owner: NewText(s.owner()),
 				Attempts: 1 + i%5, Inferred: true, TTL: Unknown, Held: Unknown, Counts: &Counts{Denied: int64(i % 5)}})
 		}
@@ -63,7 +63,7 @@ func (s *storm) next() Event {
 	case 0:
 		e.Type, e.Held = Released, time.Duration(s.rand.IntN(30_000))*time.Millisecond
 	case 1:
-		e.Type, e.TTL = Extended, 30*time.Second
+		e.Type, e.TTL, e.Owner = Extended, 30*time.Second, NewText(s.owner())
 	default:
 		e.Type, e.TTL, e.Held, e.Owner = Acquired, 30*time.Second, 0, NewText(s.owner())
 	}

@@ -25,10 +25,24 @@ const (
 // FamilyOf is the part of a key that locks of one kind share: all up to the last of : / _ - . #
 // that is followed by something. lock:stripe_cus_123 is of the family lock:stripe_cus_
 func FamilyOf(key string) string {
-	if i := strings.LastIndexAny(strings.TrimRight(key, ":/_-.#"), ":/_-.#"); i >= 0 {
-		return key[:i+1]
+	end := len(key)
+	for end > 0 && separates(key[end-1]) {
+		end--
+	}
+	for i := end - 1; i >= 0; i-- {
+		if separates(key[i]) {
+			return key[:i+1]
+		}
 	}
 	return key
+}
+
+func separates(b byte) bool {
+	switch b {
+	case ':', '/', '_', '-', '.', '#':
+		return true
+	}
+	return false
 }
 
 var familySeed = maphash.MakeSeed()

@@ -9,39 +9,75 @@ type Filter struct {
 	Keep func(key, owner string) bool
 }
 
-// ask asks the filter what it was not asked yet, a chunk a step, and tells whether nothing is left.
+// asked is what a table knows of a filter's answers.
+type asked struct {
+	filter *Filter
+	turn   uint32   // how many filters there were; a chunk of an earlier turn was not asked yet
+	rows   []uint32 // of those that were asked, the rows that have changed since
+}
+
+// changedAtMost bounds the rows that are remembered as changed: a chunk of one more is asked anew.
+const changedAtMost = 1 << 16
+
+// unask forgets what the filter said of a row that is not counted now.
+func (t *Table) unask(row uint32) {
+	c, i := t.chunk(row)
+	if c.flags[i]&isAsked == 0 {
+		return
+	}
+	c.flags[i] &^= isAsked | isKept
+	if t.asked.filter == nil || c.turn != t.asked.turn {
+		return
+	}
+	if len(t.asked.rows) == changedAtMost {
+		c.turn = 0
+		return
+	}
+	t.asked.rows = append(t.asked.rows, row)
+}
+
+// ask asks the filter what it was not asked yet, a chunk a step, and tells whether nothing is left. A table
+// that is asked for all forgets the filter.
 func (t *Table) ask(f *Filter, steps *int) bool {
+	if a := &t.asked; a.filter != f {
+		*a = asked{filter: f, turn: a.turn + 1, rows: a.rows[:0]}
+	}
+	if f == nil {
+		return true
+	}
 	for n, c := range t.chunks {
-		if c.filter == f && c.unasked == 0 {
+		if c.turn == t.asked.turn {
 			continue
 		}
 		if *steps <= 0 {
 			return false
 		}
-		if c.filter != f {
-			for i := range c.flags {
-				c.flags[i] &^= isAsked | isKept
-			}
-			c.filter, c.kept = f, 0
-			*steps--
-		}
+		*steps--
+		c.turn, c.kept = t.asked.turn, 0
 		for i := range c.flags {
-			fl := c.flags[i]
-			if fl&isThere == 0 || fl&isAsked != 0 {
-				continue
-			}
-			row := rowOf(n, i)
-			c.flags[i] |= isAsked
-			if f.Keep(t.shownKey(row), NewText(t.locks.At(row).owner).String()) {
-				c.flags[i] |= isKept
-				if fl&isHeld != 0 {
-					c.kept++
-				}
-			}
+			c.flags[i] &^= isAsked | isKept
+			t.askRow(f, rowOf(n, i))
 		}
-		c.unasked = 0
 	}
+	for _, row := range t.asked.rows {
+		t.askRow(f, row)
+	}
+	t.asked.rows = t.asked.rows[:0]
 	return true
+}
+
+func (t *Table) askRow(f *Filter, row uint32) {
+	c, i := t.chunk(row)
+	if c.flags[i]&(isThere|isAsked) != isThere {
+		return
+	}
+	c.flags[i] |= isAsked
+	if f.Keep(t.shownKey(row), NewText(t.locks.At(row).owner).String()) {
+		c.flags[i] |= isKept
+		if c.flags[i]&isHeld != 0 {
+			c.kept++
+		}
+	}
 }
 
 // prepare makes what a query needs and is not there yet, in so many steps, and tells whether all is
@@ -53,8 +89,5 @@ func (t *Table) prepare(q Query, steps int) bool {
 	} else {
 		t.owners.drop(t)
 	}
-	if q.Keep != nil {
-		ready = t.ask(q.Keep, &steps) && ready
-	}
-	return ready
+	return t.ask(q.Keep, &steps) && ready
 }

@@ -76,10 +76,9 @@ type chunk struct {
 	flags   [dense.ChunkRows]flags
 	owner   *[dense.ChunkRows]int64 // how owners sort, while somebody asks for that
 
-	filter  *Filter // that was asked about these rows
-	unasked int     // rows it has to be asked about again
-	kept    int     // held rows that it keeps
-	bounds  bounds
+	turn   uint32 // of Table.asked: the filter was asked about these rows
+	kept   int    // held rows that it keeps
+	bounds bounds
 }
 
 // bounds say within what the held rows of a chunk lie. They may be wider than need be, which loose
@@ -126,11 +125,10 @@ func (t *Table) add(key string) uint32 {
 	l.key = key
 	c, i := t.chunk(row)
 	c.kind[i] = kindOf(FamilyOf(key))
-	c.flags[i] = isThere
+	c.flags[i] = isThere | isAsked // so that what follows has it asked
 	if NewText(key).String() != key {
 		c.flags[i] |= isOdd
 	}
-	c.unasked++
 	t.noHold(row)
 	t.index.Insert(row)
 	t.names.Insert(row)
@@ -143,9 +141,6 @@ func (t *Table) remove(row uint32) {
 	t.names.Delete(row)
 	t.index.Delete(l.key)
 	c, i := t.chunk(row)
-	if c.flags[i]&isAsked == 0 {
-		c.unasked--
-	}
 	c.flags[i] = 0
 	t.locks.Remove(row)
 }
@@ -157,7 +152,7 @@ func (t *Table) noHold(row uint32) {
 	c.flags[i] &^= isHeld
 	c.since[i], c.until[i], c.largest[i] = unknownTime, never, 0
 	l.serial, l.fence, l.deadline, l.owner = 0, 0, never, ""
-	c.unask(i)
+	t.unask(row)
 }
 
 // hold is the hold of a row that has one.
@@ -198,18 +193,10 @@ func (t *Table) setDeadline(l *lock, at time.Time) {
 func (t *Table) setOwner(row uint32, owner string) {
 	t.locks.At(row).owner = owner
 	c, i := t.chunk(row)
-	c.unask(i)
+	t.unask(row)
 	t.owners.meet(t, owner)
 	if c.owner != nil {
 		c.owner[i] = t.owners.code(owner)
-	}
-}
-
-// unask forgets what the filter said of an unsettled row.
-func (c *chunk) unask(i int) {
-	if c.flags[i]&isAsked != 0 {
-		c.flags[i] &^= isAsked | isKept
-		c.unasked++
 	}
 }
 

@@ -251,21 +251,35 @@ func (p *picker) all() (rows []uint32, offset, at int) {
 // each gives all rows that are scanned for with their places.
 func (p *picker) each(do func(spot)) {
 	for n := range p.t.chunks {
-		p.scan(n, do)
+		p.scan(n, nil, do)
 	}
 }
 
-// scan gives the rows of a chunk.
-func (p *picker) scan(n int, do func(spot)) {
+// scan gives the rows of a chunk; with upto it may leave out those whose place is greater.
+func (p *picker) scan(n int, upto *place, do func(spot)) {
 	c := p.t.chunks[n]
 	if c.bounds.held == 0 {
 		return
 	}
-	for i, f := range c.flags {
-		if f&p.mask == p.want {
+	give := func(i int) {
+		if c.flags[i]&p.mask == p.want {
 			row := rowOf(n, i)
 			do(spot{p.ofScanned(row, c, i), row})
 		}
+	}
+	if upto != nil {
+		if s, ok := p.sieve(c, *upto); ok && s.lo <= s.hi {
+			lo, span := uint64(s.lo), uint64(s.hi)-uint64(s.lo)
+			for i, v := range s.column {
+				if uint64(v)-lo <= span || s.orUntil != never && c.until[i] > s.orUntil {
+					give(i)
+				}
+			}
+			return
+		}
+	}
+	for i := range c.flags {
+		give(i)
 	}
 }
 
@@ -327,7 +341,11 @@ func (p *picker) first(k int, above *place) []uint32 {
 		if len(h) == k && !c.before(h[0].place) {
 			break
 		}
-		p.scan(c.n, consider)
+		upto := (*place)(nil)
+		if len(h) == k {
+			upto = &h[0].place
+		}
+		p.scan(c.n, upto, consider)
 	}
 	p.heap = h
 	if len(h) < k {
@@ -372,7 +390,7 @@ func (p *picker) sharing(at place) ([]uint32, bool) {
 			return nil, false
 		}
 		if !at.before(c.place) {
-			p.scan(c.n, func(s spot) {
+			p.scan(c.n, &at, func(s spot) {
 				if s.place == at {
 					rows = append(rows, s.row)
 				}
@@ -452,7 +470,7 @@ func (p *picker) rank(x spot) int {
 	}
 	for _, c := range p.rankChunks() {
 		if c.before(x.place) {
-			p.scan(c.n, func(s spot) {
+			p.scan(c.n, &x.place, func(s spot) {
 				if s.before(x.place) {
 					n++
 				}

@@ -11,6 +11,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"locktop/watcher/dense"
 )
 
 // place is smaller for what comes first.
@@ -294,6 +296,73 @@ func (o *ordering) worst(b *bounds) int {
 		return severity[Expiring]
 	}
 	return severityHeld
+}
+
+// sieve is what the rows of a chunk that come no later than a place have in common: the column lies within
+// lo to hi, or the TTL ends after orUntil, if that is not never.
+type sieve struct {
+	column  *[dense.ChunkRows]int64
+	lo, hi  int64
+	orUntil int64
+}
+
+// sieve gives one, if two comparisons can tell. It may let through too much.
+func (o *ordering) sieve(c *chunk, upto place) (sieve, bool) {
+	down := o.reverse != o.mirrored
+	x := o.turn(upto) // twice is not at all
+	if x.class != 0 || o.mirrored && c.bounds.known < c.bounds.held && o.by == ByHeld {
+		return sieve{}, false
+	}
+	s := sieve{lo: math.MinInt64, hi: math.MaxInt64, orUntil: never}
+	switch o.by {
+	case ByOwner:
+		s.column = c.owner
+		s.cut(x.first, down)
+	case ByHeld:
+		s.column, s.lo = &c.since, unknownTime+1
+		if down || x.first < o.now {
+			s.cut(x.first, down)
+		}
+	case ByTTL:
+		s.column = &c.until
+		if !down || x.first > o.now {
+			s.cut(x.first, down)
+		}
+	case ByState:
+		return o.sieveStates(c, x, s, down)
+	default:
+		return sieve{}, false
+	}
+	return s, true
+}
+
+// cut leaves out what is above a value, or what is below.
+func (s *sieve) cut(at int64, below bool) {
+	if below {
+		s.lo = max(s.lo, at)
+	} else {
+		s.hi = min(s.hi, at)
+	}
+}
+
+func (o *ordering) sieveStates(c *chunk, x place, s sieve, down bool) (sieve, bool) {
+	b, worst := &c.bounds, int(x.first>>32)
+	exact := x.first == severe(worst, 0)
+	s.column, s.lo = &c.since, unknownTime+1
+	stuck := later(o.now, time.Duration(max(o.maxTTL, 0)))
+	switch {
+	case o.maxTTL < 0:
+	case !down && worst == severityStuck:
+		return sieve{column: &c.until, lo: stuck + 1, hi: math.MaxInt64, orUntil: never}, true
+	case !down && exact && worst == severityOverdue:
+		s.orUntil = stuck
+		s.cut(x.second, false)
+		return s, true
+	case !down && exact && worst == severityHeld && x.second < o.now && o.worst(b) == severityHeld, down && exact && worst == severityHeld && b.known == b.held:
+		s.cut(x.second, down)
+		return s, true
+	}
+	return s, false
 }
 
 // names is how names go: backward where a to z is reversed.

@@ -68,6 +68,7 @@ type Table struct {
 	families families
 	history  history
 	owners   ownerCodes
+	asked    asked
 
 	special   []special      // rows with waiters, or an overrun
 	expecting makecom.Policy // by which their waiters are counted
