@@ -14,6 +14,7 @@ package watcher
 // order, and what comes after it. To know its place takes a look at every row.
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -219,7 +220,7 @@ func (p *picker) window() (rows []uint32, offset, at int) {
 		rows = append(rows, x.row)
 		return append(rows, p.after(x, limit-len(rows))...), offset, at
 	}
-	return p.from(offset, limit), offset, at
+	return p.deep(offset, limit), offset, at
 }
 
 func (a place) mirror() place { return place{^a.class, ^a.first, ^a.second} }
@@ -251,36 +252,63 @@ func (p *picker) all() (rows []uint32, offset, at int) {
 // each gives all rows that are scanned for with their places.
 func (p *picker) each(do func(spot)) {
 	for n := range p.t.chunks {
-		p.scan(n, nil, do)
+		p.scan(n, nil, nil, do)
 	}
 }
 
-// scan gives the rows of a chunk; with upto it may leave out those whose place is greater.
-func (p *picker) scan(n int, upto *place, do func(spot)) {
+// scan gives the rows of a chunk. It may leave out those that are not after above, and those that are after upto.
+func (p *picker) scan(n int, above, upto *place, do func(spot)) {
 	c := p.t.chunks[n]
 	if c.bounds.held == 0 {
 		return
 	}
-	give := func(i int) {
-		if c.flags[i]&p.mask == p.want {
-			row := rowOf(n, i)
-			do(spot{p.ofScanned(row, c, i), row})
-		}
-	}
+	var s sieve
+	sifted := false
 	if upto != nil {
-		if s, ok := p.sieve(c, *upto); ok && s.lo <= s.hi {
-			lo, span := uint64(s.lo), uint64(s.hi)-uint64(s.lo)
-			for i, v := range s.column {
-				if uint64(v)-lo <= span || s.orUntil != never && c.until[i] > s.orUntil {
-					give(i)
-				}
+		if s, sifted = p.sieve(c, *upto); sifted && above != nil {
+			p.from(&s, *above)
+		}
+		sifted = sifted && s.lo <= s.hi
+	}
+	give := func(i int) {
+		row := rowOf(n, i)
+		do(spot{p.ofScanned(row, c, i), row})
+	}
+	switch {
+	case sifted && p.q.Keep == nil: // few pass the sieve
+		for i := range s.column {
+			if s.lets(c, i) && c.flags[i]&p.mask == p.want {
+				give(i)
 			}
-			return
+		}
+	default:
+		for i, f := range c.flags {
+			if f&p.mask == p.want && (!sifted || s.lets(c, i)) {
+				give(i)
+			}
 		}
 	}
-	for i := range c.flags {
-		give(i)
+}
+
+// countBefore is how many rows of a chunk come before a place.
+func (p *picker) countBefore(n int, at place) int {
+	c, count := p.t.chunks[n], 0
+	before := at // the last place that does
+	before.first--
+	if s, ok := p.sieve(c, before); ok && s.exact && s.lo <= s.hi && at.first > math.MinInt64 {
+		for i, f := range c.flags {
+			if f&p.mask == p.want && s.lets(c, i) {
+				count++
+			}
+		}
+		return count
 	}
+	p.scan(n, nil, &at, func(s spot) {
+		if s.before(at) {
+			count++
+		}
+	})
+	return count
 }
 
 // spotOf finds a row by its key, if it is among the rows.
@@ -345,7 +373,7 @@ func (p *picker) first(k int, above *place) []uint32 {
 		if len(h) == k {
 			upto = &h[0].place
 		}
-		p.scan(c.n, upto, consider)
+		p.scan(c.n, above, upto, consider)
 	}
 	p.heap = h
 	if len(h) < k {
@@ -390,7 +418,7 @@ func (p *picker) sharing(at place) ([]uint32, bool) {
 			return nil, false
 		}
 		if !at.before(c.place) {
-			p.scan(c.n, &at, func(s spot) {
+			p.scan(c.n, nil, &at, func(s spot) {
 				if s.place == at {
 					rows = append(rows, s.row)
 				}
@@ -470,12 +498,11 @@ func (p *picker) rank(x spot) int {
 	}
 	for _, c := range p.rankChunks() {
 		if c.before(x.place) {
-			p.scan(c.n, &x.place, func(s spot) {
-				if s.before(x.place) {
-					n++
-				}
-			})
+			n += p.countBefore(c.n, x.place)
 		}
+	}
+	if p.by == ByLock && p.q.Keep == nil {
+		return p.rankByName(x.row)
 	}
 	rows, all := p.sharing(x.place)
 	if !all {
@@ -490,8 +517,29 @@ func (p *picker) rank(x spot) int {
 	return n
 }
 
-// from gives the rows of a window that is far from both ends.
-func (p *picker) from(offset, limit int) []uint32 {
+// rankByName is how many rows come before one in the order of names: all locks that do, but for those
+// that are not to be seen.
+func (p *picker) rankByName(row uint32) int {
+	n := p.t.names.Before(row).Rank()
+	if p.backward() {
+		n = p.t.Len() - n - 1
+	}
+	for i := range p.t.special {
+		if s := &p.t.special[i]; s.flags&isHeld == 0 && !p.seenFree(s) && p.tie(s.row, row) < 0 {
+			n--
+		}
+	}
+	for i := range p.t.free.queue {
+		f := &p.t.free.queue[i]
+		if !f.taken && f.flags&isSpecial == 0 && !p.lingers(f.ended) && p.tie(f.row, row) < 0 {
+			n--
+		}
+	}
+	return n
+}
+
+// deep gives the rows of a window that is far from both ends.
+func (p *picker) deep(offset, limit int) []uint32 {
 	places := make([]place, 0, p.total)
 	for _, s := range p.listed {
 		places = append(places, s.place)

@@ -299,11 +299,17 @@ func (o *ordering) worst(b *bounds) int {
 }
 
 // sieve is what the rows of a chunk that come no later than a place have in common: the column lies within
-// lo to hi, or the TTL ends after orUntil, if that is not never.
+// lo to hi, or the TTL ends after orUntil, if that is not never. Of an exact one no others have it.
 type sieve struct {
 	column  *[dense.ChunkRows]int64
 	lo, hi  int64
 	orUntil int64
+	exact   bool
+}
+
+// lets tells whether a row passes.
+func (s *sieve) lets(c *chunk, i int) bool {
+	return uint64(s.column[i])-uint64(s.lo) <= uint64(s.hi)-uint64(s.lo) || s.orUntil != never && c.until[i] > s.orUntil
 }
 
 // sieve gives one, if two comparisons can tell. It may let through too much.
@@ -314,17 +320,18 @@ func (o *ordering) sieve(c *chunk, upto place) (sieve, bool) {
 		return sieve{}, false
 	}
 	s := sieve{lo: math.MinInt64, hi: math.MaxInt64, orUntil: never}
-	switch o.by {
+	switch s.exact = true; o.by {
 	case ByOwner:
 		s.column = c.owner
 		s.cut(x.first, down)
 	case ByHeld:
-		s.column, s.lo = &c.since, unknownTime+1
+		// A beginning to come counts as now, so that between now and later nothing tells rows apart.
+		s.column, s.lo, s.exact = &c.since, unknownTime+1, x.first <= o.now
 		if down || x.first < o.now {
 			s.cut(x.first, down)
 		}
 	case ByTTL:
-		s.column = &c.until
+		s.column, s.exact = &c.until, x.first >= o.now // likewise what is over
 		if !down || x.first > o.now {
 			s.cut(x.first, down)
 		}
@@ -334,6 +341,25 @@ func (o *ordering) sieve(c *chunk, upto place) (sieve, bool) {
 		return sieve{}, false
 	}
 	return s, true
+}
+
+// from leaves out of a sieve most of what is not after a place.
+func (o *ordering) from(s *sieve, above place) {
+	down := o.reverse != o.mirrored
+	if x := o.turn(above); x.class == 0 {
+		switch o.by {
+		case ByOwner:
+			s.cut(x.first, !down)
+		case ByHeld:
+			if !down || x.first < o.now {
+				s.cut(x.first, !down)
+			}
+		case ByTTL:
+			if down || x.first > o.now {
+				s.cut(x.first, !down)
+			}
+		}
+	}
 }
 
 // cut leaves out what is above a value, or what is below.
@@ -346,6 +372,7 @@ func (s *sieve) cut(at int64, below bool) {
 }
 
 func (o *ordering) sieveStates(c *chunk, x place, s sieve, down bool) (sieve, bool) {
+	s.exact = false
 	b, worst := &c.bounds, int(x.first>>32)
 	exact := x.first == severe(worst, 0)
 	s.column, s.lo = &c.since, unknownTime+1
