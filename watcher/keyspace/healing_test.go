@@ -29,9 +29,9 @@ func (w *watch) after(n int, what string, cond func(watcher.Event) bool) watcher
 	w.t.Helper()
 	var found watcher.Event
 	w.until(what, func(told []watcher.Event) bool {
-		for _, e := range told[n:] {
-			if cond(e) {
-				found = e
+		for ; n < len(told); n++ {
+			if cond(told[n]) {
+				found = told[n]
 				return true
 			}
 		}
@@ -64,14 +64,14 @@ func (w *watch) gap(n int) watcher.Event {
 func (w *watch) heals(n int) (gap watcher.Event, between []watcher.Event) {
 	w.t.Helper()
 	gap = w.gap(n)
+	at := -1
 	w.until("the picture to be complete after the gap", func(told []watcher.Event) bool {
-		at := -1
-		for i, e := range told[n:] {
-			switch {
+		for ; n < len(told); n++ {
+			switch e := told[n]; {
 			case e.Type == watcher.Gap && at < 0:
-				at = n + i
+				at = n
 			case e.Type == watcher.Resynced && at >= 0:
-				between = told[at : n+i]
+				between = told[at:n]
 				return true
 			}
 		}
@@ -190,7 +190,7 @@ func (w *watch) agrees() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.t.Fatalf("the picture stays wrong, or incomplete:\n%s\n%s", difference, log(w.events[max(0, len(w.events)-300):]))
+	w.t.Fatalf("the picture stays wrong, or incomplete:\n%s\n%s", difference, log(w.events))
 }
 
 // toldSince are the events after the first n.

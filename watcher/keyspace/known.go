@@ -13,7 +13,7 @@ import (
 )
 
 // mark is one thing that is true of a known lock.
-type mark uint8
+type mark uint16
 
 const (
 	wasRead    mark = 1 << iota // at least once
@@ -22,6 +22,7 @@ const (
 	reading                     // it is being read
 	unsure                      // a difference that no notification explained was read once; the second time it counts
 	owed                        // the picture is not complete before it was read
+	urgent                      // it is queued among those that something was heard of
 	secondhand                  // what was heard of it came from a place that does not answer for it: it is on its way
 	doubted                     // more may have happened to it than notifications told since the last reading that was used
 )

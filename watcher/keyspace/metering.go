@@ -87,7 +87,7 @@ func (s *Source) measure() *watcher.Meter {
 func (s *Source) queue() int {
 	n := 0
 	for _, p := range s.places {
-		n += len(p.waiting)
+		n += len(p.urgent) + len(p.waiting)
 	}
 	return n
 }

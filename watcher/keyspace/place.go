@@ -28,7 +28,8 @@ type place struct {
 	problem  watcher.Text  // why it is not up
 	scan     *scan         // under way, or nil
 	scanAt   moment        // when it is to be scanned again: by polling, or after a scan that failed; 0: not
-	waiting  []*known      // locks to be read, each once
+	urgent   []*known      // locks to be read that something was heard of
+	waiting  []*known      // others; what is not queued any more was read meanwhile
 	inFlight int           // batches
 
 	// Of any goroutine:

@@ -63,8 +63,15 @@ func (s *Source) note(key string, n note) {
 
 // want puts a lock on the list of those to be read.
 func (s *Source) want(k *known) {
-	if k.is(queued | reading) {
-		return // a reading that is under way will be seen to be stale
+	switch {
+	case k.is(reading):
+		return // that will be seen to be stale
+	case k.is(queued):
+		if p := s.placeOf(k.key); p != nil && p.up && k.hints != 0 && !k.is(urgent) {
+			k.set(urgent)
+			p.urgent = append(p.urgent, k)
+		}
+		return
 	}
 	if k.more != nil && s.now().Before(k.more.notBefore) {
 		s.later.add(s.moment(k.more.notBefore), k)
@@ -78,18 +85,43 @@ func (s *Source) want(k *known) {
 		s.again(k, readAtMost)
 	case !p.up: // it is scanned when it is back
 		s.settled(k)
+	case k.hints != 0:
+		k.set(queued | urgent)
+		p.urgent = append(p.urgent, k)
 	default:
 		k.set(queued)
 		p.waiting = append(p.waiting, k)
 	}
 }
 
+// next takes what is to be read first, up to n locks: what changes does not wait for a scan.
+func (p *place) next(n int) []*known {
+	var keys []*known
+	for _, queue := range []*[]*known{&p.urgent, &p.waiting} {
+		for len(keys) < n && len(*queue) > 0 {
+			k := (*queue)[0]
+			if *queue = (*queue)[1:]; !k.is(queued) {
+				continue
+			}
+			k.unset(queued | urgent)
+			k.set(reading)
+			keys = append(keys, k)
+		}
+		if len(*queue) == 0 {
+			*queue = nil
+		}
+	}
+	return keys
+}
+
 // release lets go of what was to be read at a place.
 func (s *Source) release(p *place) {
-	waiting := p.waiting
-	p.waiting, p.up = nil, false
-	for _, k := range waiting {
-		k.unset(queued)
+	all := append(p.urgent, p.waiting...)
+	p.urgent, p.waiting, p.up = nil, nil, false
+	for _, k := range all {
+		k.unset(queued | urgent)
+	}
+	for _, k := range all {
 		s.want(k) // another place may have it by now
 	}
 }
@@ -137,15 +169,13 @@ func (k *known) wanted() bool { return k.is(unsure|owed) || k.hints != 0 }
 // sendBatches asks for what waits, as far as there is room for it.
 func (s *Source) sendBatches(ctx context.Context) {
 	for _, p := range s.places {
-		for p.inFlight < batchesAtOnce && len(p.waiting) > 0 {
-			n := min(len(p.waiting), batchLimit)
-			b := &batch{place: p, round: s.rounds, keys: p.waiting[:n:n], versions: make([]uint32, n)}
-			if p.waiting = p.waiting[n:]; len(p.waiting) == 0 {
-				p.waiting = nil
+		for p.inFlight < batchesAtOnce {
+			b := &batch{place: p, round: s.rounds, keys: p.next(batchLimit)}
+			if len(b.keys) == 0 {
+				break
 			}
+			b.versions = make([]uint32, len(b.keys))
 			for i, k := range b.keys {
-				k.unset(queued)
-				k.set(reading)
 				b.versions[i] = k.version
 			}
 			p.inFlight++

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 
 // patience is how long a condition may take to come true. It never decides a result:
 // what is waited for comes, or the test fails.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // sameMoment is the rounding of a TTL that was read a moment after it was set.
 const sameMoment = 50 * time.Millisecond
@@ -37,6 +37,7 @@ type watch struct {
 
 	mu     sync.Mutex
 	events []watcher.Event
+	counts map[watcher.Type]int
 	more   chan struct{}
 }
 
@@ -80,7 +81,7 @@ func followServer(t *testing.T, server keyspace.Server, change func(*keyspace.Op
 
 // run has a source run until the test ends. also, if not nil, gets each event first.
 func run(t *testing.T, source *keyspace.Source, o keyspace.Options, also func(watcher.Event)) *watch {
-	w := &watch{t: t, live: watcher.NewLive(), now: o.Now, more: make(chan struct{}, 1)}
+	w := &watch{t: t, live: watcher.NewLive(), now: o.Now, counts: map[watcher.Type]int{}, more: make(chan struct{}, 1)}
 	if w.now == nil {
 		w.now = time.Now
 	}
@@ -90,6 +91,7 @@ func run(t *testing.T, source *keyspace.Source, o keyspace.Options, also func(wa
 		done <- w.live.Run(ctx, source, func(e watcher.Event) {
 			w.mu.Lock()
 			w.events = append(w.events, e)
+			w.counts[e.Type]++
 			w.mu.Unlock()
 			if also != nil {
 				also(e)
@@ -130,6 +132,10 @@ func (w *watch) until(what string, cond func(told []watcher.Event) bool) {
 
 func log(events []watcher.Event) string {
 	var b strings.Builder
+	if more := len(events) - 300; more > 0 {
+		fmt.Fprintf(&b, "(%d events before)\n", more)
+		events = events[more:]
+	}
 	for _, e := range events {
 		if e.Type == watcher.Alive {
 			continue
@@ -159,25 +165,12 @@ func (w *watch) event(t watcher.Type, key string) watcher.Event {
 func (w *watch) count(t watcher.Type) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := 0
-	for _, e := range w.events {
-		if e.Type == t {
-			n++
-		}
-	}
-	return n
+	return w.counts[t]
 }
 
 func (w *watch) complete() {
 	w.t.Helper()
-	w.until("the first picture", func(told []watcher.Event) bool {
-		for _, e := range told {
-			if e.Type == watcher.Resynced {
-				return true
-			}
-		}
-		return false
-	})
+	w.until("the first picture", func([]watcher.Event) bool { return w.count(watcher.Resynced) > 0 })
 }
 
 // held gives the locks that are shown as held, with their owners.

@@ -1,0 +1,61 @@
+package keyspace_test
+
+// Resyncing many locks while they change.
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"locktop/watcher"
+)
+
+func TestResyncingAHundredThousandLocksLosesNothingAndStaysResponsive(t *testing.T) {
+	const many = 100_000
+	srv := newServer(t)
+	srv.CLI("EVAL", fmt.Sprintf("for i = 1, %d do redis.call('set', 'lock:' .. i, 'me', 'px', 3600000) end", many), "0")
+	w, p := through(t, srv, nil)
+	w.complete()
+	n, pictures := w.told(), w.count(watcher.Resynced)
+
+	// Half of them end and nothing is heard of it.
+	if p.HushListeners() != 1 {
+		t.Fatal("nobody listens")
+	}
+	srv.CLI("EVAL", fmt.Sprintf("for i = 1, %d do redis.call('del', 'lock:' .. i) end", many/2), "0")
+	w.gap(n)
+	w.after(n, "the connection", of(watcher.Connected, ""))
+
+	// Now it resyncs, and meanwhile locks come and go.
+	bare, ctx := direct(t, srv), context.Background()
+	resynced := func() bool { return w.count(watcher.Resynced) > pictures }
+	longest, during := time.Duration(0), 0
+	for i := 0; !resynced(); i++ {
+		key, from := fmt.Sprintf("lock:new:%d", i), w.told()
+		bare.Set(ctx, key, "me", time.Hour)
+		bare.Del(ctx, fmt.Sprintf("lock:%d", many-i))
+		began := time.Now()
+		w.after(from, "a new lock", of(watcher.Acquired, key))
+		w.live.View(watcher.Query{Limit: 50}, time.Now())
+		if !resynced() {
+			during++
+			longest = max(longest, time.Since(began))
+		}
+	}
+	if during == 0 {
+		t.Error("no lock was told of before the picture was complete again")
+	}
+	w.agrees()
+	w.sane()
+	counts := map[watcher.Type]int{}
+	for _, e := range w.toldSince(n) {
+		counts[e.Type]++
+	}
+	if counts[watcher.Deleted] < many/2 || counts[watcher.Expired]+counts[watcher.Overwritten] > 0 {
+		t.Errorf("told are %v", counts)
+	}
+	began, ended := w.after(n, "a gap", of(watcher.Gap, "")), w.after(n, "the end", of(watcher.Resynced, ""))
+	t.Logf("complete again after %s; %d locks that came meanwhile were seen after %s at most",
+		ended.Time.Sub(began.Time).Round(time.Millisecond), during, longest.Round(time.Millisecond))
+}
