@@ -98,6 +98,14 @@ const (
 func (c *canary) prove(ctx context.Context, p Place, limit time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	for !c.busy.CompareAndSwap(false, true) { // what is being written would keep the key from expiring
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	defer c.busy.Store(false)
 	return !c.dead.Load() &&
 		c.provoke(ctx, p, enoughOfTTL, []any{"pttl", c.key()}, []any{"set", c.key(), "1", "px", "1"}) &&
 		c.provoke(ctx, p, enoughOfHash, nil, []any{"hset", c.key(), "f", "1"}, []any{"pexpire", c.key(), "10000"}, []any{"del", c.key()})

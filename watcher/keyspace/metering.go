@@ -52,8 +52,8 @@ func (s *Source) measure() *watcher.Meter {
 		ByRequests: s.traits.Costly,
 	}
 	oldest := m.turn % len(m.at)
-	if m.at[oldest].IsZero() {
-		oldest = 0 // the first one there is
+	if m.turn < len(m.at) {
+		oldest = 0 // of the few there are
 	}
 	if now.After(m.at[oldest]) {
 		seconds := now.Sub(m.at[oldest]).Seconds()
