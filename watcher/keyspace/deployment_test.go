@@ -75,8 +75,9 @@ func truthOf(servers []*locktest.Redis) (map[string]truth, error) {
 	return found, nil
 }
 
-// shows waits until the table is what the masters among servers hold: keys, owners, TTLs to 50 ms, nodes.
-func (w *watch) shows(servers []*locktest.Redis) {
+// shows waits until the table is what the masters among servers hold: keys, owners, TTLs to 50 ms, nodes, which have another
+// name where one is given.
+func (w *watch) shows(servers []*locktest.Redis, name ...string) {
 	w.t.Helper()
 	difference := ""
 	for limit := time.Now().Add(2 * patience); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) {
@@ -96,6 +97,9 @@ func (w *watch) shows(servers []*locktest.Redis) {
 			}
 		}
 		for key, is := range want {
+			if len(name) > 0 {
+				is.node = name[0]
+			}
 			r, ok := rows[key]
 			delete(rows, key)
 			switch {
