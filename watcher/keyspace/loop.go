@@ -185,7 +185,7 @@ func (s *Source) finish() bool {
 		return false
 	}
 	for _, p := range s.places {
-		if !p.up || p.orphan.Load() || p.scan != nil {
+		if !p.up || p.orphan.Load() || p.partly {
 			return false
 		}
 	}

@@ -27,6 +27,7 @@ type place struct {
 	warning  watcher.Text  // what is missing there
 	problem  watcher.Text  // why it is not up
 	scan     *scan         // under way, or nil
+	partly   bool          // it was not scanned to the end yet
 	scanAt   moment        // when it is to be scanned again: by polling, or after a scan that failed; 0: not
 	urgent   []*known      // locks to be read that something was heard of
 	waiting  []*known      // others; what is not queued any more was read meanwhile

@@ -91,7 +91,7 @@ func literal(pattern string) string {
 // startScan begins to look for all locks of a place; a scan that runs already is given up.
 func (s *Source) startScan(ctx context.Context, p *place) {
 	s.endScan(p)
-	p.scanAt = 0
+	p.scanAt, p.partly = 0, true
 	s.rounds++
 	sc := &scan{place: p, round: s.rounds, began: s.now(), size: -1}
 	ctx, sc.stop = context.WithCancel(ctx)
@@ -239,6 +239,7 @@ func (s *Source) sweep(sc *scan) {
 	}
 	p := sc.place
 	s.endScan(p)
+	p.partly = false
 	if p.polled > 0 {
 		s.planPoll(p, sc)
 	}
