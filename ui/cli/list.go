@@ -101,7 +101,7 @@ func (s *session) snapshot(ctx context.Context, now func() time.Time) ([]watcher
 func (s *session) watching(now func() time.Time) keyspace.Options {
 	return keyspace.Options{
 		Server: s.client.watched(), Match: s.match, EnableNotifications: s.notifications && !s.readOnly, ReadOnly: s.readOnly,
-		NoLedger: s.noLedger, Now: now,
+		NoLedger: s.noLedger, Now: now, Patience: s.timeout,
 	}
 }
 
