@@ -177,6 +177,23 @@ func (w *watch) resynced(mark int) {
 	})
 }
 
+// expires has locks taken for longer and longer, until one is seen before it is over, and gives the event of its expiry.
+func (w *watch) expires(prefix string, take func(key, ms string)) watcher.Event {
+	w.t.Helper()
+	for ttl := 300 * time.Millisecond; ttl < patience; ttl *= 2 {
+		key, start := fmt.Sprint(prefix, ttl.Milliseconds()), w.mark()
+		take(key, fmt.Sprint(ttl.Milliseconds()))
+		over := time.Now().Add(ttl + time.Second)
+		seen := func() bool { return len(w.since(start, key, watcher.Acquired)) > 0 }
+		within(w.t, key+" to be seen or over", func() bool { return seen() || time.Now().After(over) })
+		if seen() {
+			return w.next(start, watcher.Expired, key)
+		}
+	}
+	w.t.Fatalf("no lock was seen before it was over:\n%s", w.log())
+	return watcher.Event{}
+}
+
 // within waits for a condition.
 func within(t *testing.T, what string, cond func() bool) {
 	t.Helper()

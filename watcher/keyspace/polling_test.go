@@ -75,8 +75,7 @@ func TestAServerWithoutPubSubIsPolledAndSaysWhy(t *testing.T) {
 			w.next(start, watcher.Acquired, "lock:a")
 			srv.CLI("DEL", "lock:a")
 			w.next(start, watcher.Deleted, "lock:a")
-			srv.CLI("SET", "lock:a", "A", "PX", "100")
-			w.next(start, watcher.Expired, "lock:a")
+			w.expires("lock:s", func(key, ms string) { srv.CLI("SET", key, "S", "PX", ms) })
 			if gaps := w.since(0, "", watcher.Gap); len(gaps) > 0 {
 				t.Errorf("that it is polled is told as a gap:\n%s", log(gaps))
 			}

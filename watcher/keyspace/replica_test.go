@@ -45,9 +45,8 @@ func TestAReplicaTellsWhatItsMasterDoes(t *testing.T) {
 	if e := w.next(start, watcher.Deleted, "lock:a"); e.Owner.Raw() != "A" {
 		t.Errorf("deleted is told as %+v", e)
 	}
-	for _, key := range []string{"lock:s1", "lock:s2", "lock:s3", "lock:s4"} {
-		master.CLI("SET", key, "S", "NX", "PX", "300")
-		e := w.next(start, watcher.Expired, key)
+	for range 4 {
+		e := w.expires("lock:s", func(key, ms string) { master.CLI("SET", key, "S", "NX", "PX", ms) })
 		if e.Owner.Raw() != "S" {
 			t.Errorf("expired is told as %+v", e)
 		}
@@ -102,9 +101,9 @@ func TestAReplicaWithoutNotificationsIsPolled(t *testing.T) {
 	w := follow(t, replica, func(o *keyspace.Options) { o.PollEvery = 20 * time.Millisecond })
 	w.complete()
 	start := w.mark()
-	master.CLI("SET", "lock:a", "A", "PX", "300")
+	master.CLI("SET", "lock:a", "A", "PX", "3600000")
 	if e := w.next(start, watcher.Acquired, "lock:a"); !e.Inferred {
 		t.Errorf("acquired is told as %+v", e)
 	}
-	w.next(start, watcher.Expired, "lock:a")
+	w.expires("lock:s", func(key, ms string) { master.CLI("SET", key, "S", "PX", ms) })
 }

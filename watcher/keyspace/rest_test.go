@@ -48,8 +48,7 @@ func TestOverRESTStreamsTellOfEveryLockAtOnce(t *testing.T) {
 	}
 	t.Logf("from SET to its event: %s at most", slowest.Round(time.Millisecond))
 	start := w.mark()
-	srv.CLI("SET", "lock:short", "S", "PX", "200")
-	w.next(start, watcher.Expired, "lock:short")
+	w.expires("lock:s", func(key, ms string) { srv.CLI("SET", key, "S", "PX", ms) })
 	client, err := upstash.New(upstash.Options{URL: front.URL(), Token: front.Token()})
 	if err != nil {
 		t.Fatal(err)
