@@ -36,7 +36,7 @@ const (
 	Overrun     Type = "overrun"     // its TTL ran out before its owner finished
 	Overlap     Type = "overlap"     // somebody else was in during an overrun
 	Adjusted    Type = "adjusted"    // its TTL is another than was reckoned, though nothing happened to it: a clock was set, or a reading was slow
-	Moved       Type = "moved"       // its slot went to another node of the cluster, which Node names
+	Moved       Type = "moved"       // another node answers for it now, which Node names: its slot moved, or a replica was promoted
 )
 
 // What happens to the watching.

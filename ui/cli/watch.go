@@ -136,6 +136,9 @@ func told(e watcher.Event) string {
 			add("held for %s", spell(e.Held))
 		}
 	}
+	if e.Type == watcher.Moved {
+		add("to %s", watcher.NewText(e.Node))
+	}
 	if e.Type.Ends() && e.Held >= 0 {
 		add("after %s", spell(e.Held))
 	}

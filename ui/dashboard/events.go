@@ -70,6 +70,8 @@ func eventWords(e *watcher.Event) string {
 		} else if e.TTL > 0 {
 			add("TTL %s", short(e.TTL))
 		}
+	case watcher.Moved:
+		add("to %s", watcher.NewText(e.Node))
 	case watcher.Denied:
 		if e.Attempts > 0 {
 			add("attempt %d", e.Attempts)

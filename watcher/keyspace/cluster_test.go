@@ -168,7 +168,7 @@ func TestAClusterIsFollowedThroughEveryChange(t *testing.T) {
 		next := c.ReplicaOf(old)
 		start := w.mark()
 		old.Kill()
-		if e := w.next(start, watcher.Gap, ""); e.Node != old.Addr {
+		if e := w.next(start, watcher.Gap, ""); e.Node != old.Addr || !strings.HasPrefix(e.Reason.Raw(), old.Addr+": ") {
 			t.Errorf("the gap is told as %+v", e)
 		}
 		promoted := locktest.AwaitPromotion(t, next)

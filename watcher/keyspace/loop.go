@@ -133,6 +133,7 @@ func (s *Source) hear(ctx context.Context, n news) {
 		if p.up {
 			clear(s.problems) // lost again is another gap
 		}
+		n.why = s.named(p.node, n.why)
 		p.up, p.problem = false, watcher.NewText(n.why)
 		s.endScan(p)
 		s.release(p)
@@ -171,12 +172,25 @@ const problemsAtMost = 16
 // gap tells that events may have been missed. A server that stays away is one gap, not one for each try: each reason is
 // told once until the picture is complete.
 func (s *Source) gap(node, why string) {
+	why = s.named(node, why)
 	problem := node + passing.ReplaceAllString(why, "")
 	if !s.complete && (s.problems[problem] || len(s.problems) >= problemsAtMost) {
 		return
 	}
 	s.complete, s.problems[problem] = false, true
 	s.send(watcher.Event{Type: watcher.Gap, Node: node, Reason: watcher.NewText(why)})
+}
+
+// named is a reason that names the node that it is about, where the URL may name another.
+func (s *Source) named(node, why string) string {
+	if node == "" || !s.options.Server.Traits().Moves {
+		return why
+	}
+	why = strings.Replace(why, s.traits.URL+": ", "", 1)
+	if !strings.Contains(why, node) {
+		why = node + ": " + why
+	}
+	return why
 }
 
 // finish tells that the picture is complete, once everything that a gap or a scan left open was read.

@@ -171,7 +171,7 @@ func (a *attendant) listen(ctx context.Context, listener Listener) error {
 		var refused *lockcore.ReplyError
 		switch {
 		case errors.Is(err, ErrMute):
-			return a.poll(ctx, err.Error(), false)
+			return a.poll(ctx, strings.Replace(err.Error(), a.s.traits.URL+": ", "", 1), false)
 		case errors.As(err, &refused) && !transient(err) && !strings.Contains(refused.Message, "max number of clients"):
 			return a.poll(ctx, "the server refuses the subscription ("+refused.Message+"): allow this user PSUBSCRIBE and the __keyspace channels", false)
 		}
