@@ -25,9 +25,11 @@
 //
 // What goes through it: place.go attends a server and ear.go listens to it, into the inbox (inbox.go), a burst about
 // one lock as one entry; scanning.go finds keys, reading.go reads them, picture.go keeps what was read last
-// and tells the differences; loop.go is the one loop that all of it meets in, source.go what it is given.
+// and tells the differences; loop.go is the one loop that all of it meets in, source.go what it is given; snapshot.go
+// has the same loop read everything once.
 //
 // What it cannot tell: between two polls, a lock that was released and taken again by the same owner without a
-// ledger; over a REST stream, which key with a line break in its name is meant (that is a gap); on a replica, more than
-// its master told it.
+// ledger; the same at the node that its slot moves to, within a second of the same deadline; over a REST stream, which
+// key with a line break in its name is meant (that is a gap), and over REST at all, locks whose names are no UTF-8; on a
+// replica, more than its master told it.
 package keyspace
