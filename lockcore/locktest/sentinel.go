@@ -128,6 +128,18 @@ func AwaitPromotion(t testing.TB, r *Redis) time.Time {
 	return time.Now()
 }
 
+// AwaitCopy waits until a replica has all that its master has now.
+func AwaitCopy(t testing.TB, master, replica *Redis) {
+	t.Helper()
+	offset := func(r *Redis, name string) (n int64) {
+		_, after, _ := strings.Cut(r.try("INFO", "replication"), name+":")
+		fmt.Sscan(after, &n)
+		return n
+	}
+	all := offset(master, "master_repl_offset")
+	await(t, replica.Addr+" has what "+master.Addr+" has", func() bool { return all > 0 && offset(replica, "slave_repl_offset") >= all })
+}
+
 // flat reads names and values that alternate, a line each.
 func flat(reply string) map[string]string {
 	lines, fields := strings.Split(reply, "\n"), map[string]string{}

@@ -128,13 +128,9 @@ func TestListOnAClusterMissesNothingAndDoublesNothing(t *testing.T) {
 	c.AwaitCalm()
 	everythingIsRight("after slots have moved")
 
-	for _, r := range c.Nodes {
-		if r.Running() {
-			r.CLI("WAIT", "1", "5000")
-		}
-	}
 	old := c.MasterOf("lock:1")
 	next := c.ReplicaOf(old)
+	locktest.AwaitCopy(t, old, next)
 	if old == c.Nodes[0] {
 		s = on("redis://" + c.Nodes[1].Addr + "/0")
 	}

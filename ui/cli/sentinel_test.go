@@ -17,7 +17,7 @@ func TestListAndWatchFollowThePromotedMaster(t *testing.T) {
 	for _, key := range []string{"lock:a", "lock:b"} {
 		old.CLI("SET", key, "me", "PX", "3600000")
 	}
-	old.CLI("WAIT", "1", "5000")
+	locktest.AwaitCopy(t, old, next)
 	w := s.watch(t, append(flags, "--json")...)
 	w.until(t, `"resynced"`)
 	keys := map[string]bool{"lock:a": true, "lock:b": true}

@@ -155,11 +155,8 @@ func TestAClusterIsFollowedThroughEveryChange(t *testing.T) {
 	replicated := func() {
 		t.Helper()
 		c.AwaitCalm()
-		for _, r := range c.Nodes {
-			if r.Running() {
-				r.CLI("WAIT", "1", "5000")
-			}
-		}
+		old := c.MasterOf("lock:0")
+		locktest.AwaitCopy(t, old, c.ReplicaOf(old))
 	}
 
 	t.Run("a killed master", func(t *testing.T) {

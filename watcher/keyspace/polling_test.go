@@ -52,6 +52,7 @@ func TestNotificationsOfAServerThatHidesItsSettingAreProven(t *testing.T) {
 }
 
 func TestAServerWithoutPubSubIsPolledAndSaysWhy(t *testing.T) {
+	t.Parallel()
 	for name, hide := range map[string]struct {
 		args []string
 		acl  []string
@@ -97,6 +98,7 @@ func executed(t *testing.T, srv *locktest.Redis) (n int) {
 }
 
 func TestPollingKeepsToItsBudgetAndTellsHowOftenItReads(t *testing.T) {
+	t.Parallel()
 	const budget = 2000 // commands a second
 	for _, locks := range []int{10, 400, 2000} {
 		t.Run(fmt.Sprint(locks, " locks"), func(t *testing.T) {

@@ -30,7 +30,7 @@ func linked(t *testing.T, replica *locktest.Redis) {
 func TestAReplicaTellsWhatItsMasterDoes(t *testing.T) {
 	master, replica := startReplica(t)
 	master.CLI("SET", "lock:before", "B", "PX", "3600000")
-	master.CLI("WAIT", "1", "5000")
+	locktest.AwaitCopy(t, master, replica)
 	w := follow(t, replica, nil)
 	w.complete()
 	if s := w.live.View(watcher.Query{}, time.Now()).Status; s.Link.Polled != 0 {
@@ -57,9 +57,10 @@ func TestAReplicaTellsWhatItsMasterDoes(t *testing.T) {
 }
 
 func TestAReplicaWithoutItsMasterIsOldUntilItIsBack(t *testing.T) {
+	t.Parallel()
 	master, replica := startReplica(t)
 	master.CLI("SET", "lock:a", "A", "PX", "3600000")
-	master.CLI("WAIT", "1", "5000")
+	locktest.AwaitCopy(t, master, replica)
 	w := follow(t, replica, nil)
 	w.complete()
 	start := w.mark()

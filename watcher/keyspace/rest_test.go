@@ -26,6 +26,7 @@ func followREST(t *testing.T, front *locktest.REST, change func(*keyspace.Option
 }
 
 func TestOverRESTStreamsTellOfEveryLockAtOnce(t *testing.T) {
+	t.Parallel()
 	srv := newServer(t)
 	front := locktest.StartREST(t, srv.Addr)
 	srv.CLI("SET", "lock:before", "B", "PX", "3600000")
@@ -77,6 +78,7 @@ func TestOverRESTStreamsTellOfEveryLockAtOnce(t *testing.T) {
 }
 
 func TestOverRESTAStreamThatEndsIsAGap(t *testing.T) {
+	t.Parallel()
 	srv := newServer(t)
 	front := locktest.StartREST(t, srv.Addr)
 	w := followREST(t, front, nil)
@@ -101,6 +103,7 @@ func TestOverRESTAStreamThatEndsIsAGap(t *testing.T) {
 }
 
 func TestOverRESTAKeyThatCannotBeToldApartIsAGapAndSeen(t *testing.T) {
+	t.Parallel()
 	srv := newServer(t)
 	front := locktest.StartREST(t, srv.Addr)
 	w := followREST(t, front, nil)
@@ -119,6 +122,7 @@ func TestOverRESTAKeyThatCannotBeToldApartIsAGapAndSeen(t *testing.T) {
 }
 
 func TestOverRESTWithoutStreamsItIsPolled(t *testing.T) {
+	t.Parallel()
 	for name, without := range map[string]func(*testing.T) (*locktest.Redis, *locktest.REST){
 		"there are no streams": func(t *testing.T) (*locktest.Redis, *locktest.REST) {
 			srv := newServer(t)
@@ -169,6 +173,7 @@ func TestOverRESTWithoutStreamsItIsPolled(t *testing.T) {
 }
 
 func TestOverRESTWhatIsPaidForIsCounted(t *testing.T) {
+	t.Parallel()
 	srv := newServer(t)
 	front := locktest.StartREST(t, srv.Addr)
 	w := followREST(t, front, nil)

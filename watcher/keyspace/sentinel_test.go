@@ -74,7 +74,7 @@ func TestSentinelsPromotedMasterIsFollowed(t *testing.T) {
 	g := startGuarded(t)
 	t.Run("after the master was killed", func(t *testing.T) {
 		old, next := g.Master(), g.Replica()
-		old.CLI("WAIT", "1", "5000")
+		locktest.AwaitCopy(g.watch.t, old, next)
 		start := g.mark()
 		old.Kill()
 		promoted := locktest.AwaitPromotion(t, next)
@@ -89,7 +89,7 @@ func TestSentinelsPromotedMasterIsFollowed(t *testing.T) {
 	})
 	t.Run("after a fail-over by hand", func(t *testing.T) {
 		old, next := g.Master(), g.Replica()
-		old.CLI("WAIT", "1", "5000")
+		locktest.AwaitCopy(g.watch.t, old, next)
 		start := g.mark()
 		within(t, "a sentinel to begin", func() bool { return g.Sentinels[0].CLI("SENTINEL", "FAILOVER", locktest.SentinelMaster) == "OK" })
 		promoted := locktest.AwaitPromotion(t, next)
@@ -101,7 +101,7 @@ func TestSentinelsPromotedMasterIsFollowed(t *testing.T) {
 	})
 	t.Run("after the master only hung", func(t *testing.T) {
 		old, next := g.Master(), g.Replica()
-		old.CLI("WAIT", "1", "5000")
+		locktest.AwaitCopy(g.watch.t, old, next)
 		start := g.mark()
 		old.Freeze()
 		promoted := locktest.AwaitPromotion(t, next)
@@ -121,7 +121,7 @@ func TestSentinelsPromotedMasterIsFollowed(t *testing.T) {
 func TestADemotedMastersLocksAreNoGhosts(t *testing.T) {
 	g := startGuarded(t)
 	old, next := g.Master(), g.Replica()
-	old.CLI("WAIT", "1", "5000")
+	locktest.AwaitCopy(g.watch.t, old, next)
 	next.Freeze() // so that it does not get what comes now
 	old.CLI("CLIENT", "KILL", "TYPE", "replica")
 	old.CLI("SET", "lock:ghost", "G", "PX", "3600000")
