@@ -102,6 +102,7 @@ func TestPollingKeepsToItsBudgetAndTellsHowOftenItReads(t *testing.T) {
 	const budget = 2000 // commands a second
 	for _, locks := range []int{10, 400, 2000} {
 		t.Run(fmt.Sprint(locks, " locks"), func(t *testing.T) {
+			t.Parallel()
 			srv := locktest.StartRedis(t)
 			for i := range locks {
 				srv.CLI("SET", fmt.Sprint("lock:", i), "me", "PX", "3600000")

@@ -142,6 +142,7 @@ func TestOverRESTWithoutStreamsItIsPolled(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			srv, front := without(t)
 			w := followREST(t, front, nil)
 			w.complete()
