@@ -6,7 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FREEZE := github.com/charmbracelet/freeze@v0.2.2
 
-.PHONY: demo test deps lint vuln bench fuzz screenshot build
+.PHONY: demo test deps lint vuln bench fuzz soak screenshot build
 
 demo: ## play a webhook burst against an embedded Redis and watch it
 	$(GO) run . demo
@@ -59,6 +59,12 @@ vuln: # a database that cannot be reached is told and does not fail; a vulnerabi
 	0:*) echo "govulncheck: nothing found";; \
 	*"fetching vulnerabilities"*|*"dial tcp"*) echo "govulncheck: its database cannot be reached from here, so nothing was checked";; \
 	*) echo "$$out"; exit 1;; esac
+
+SOAK_ROUNDS ?= 100
+SOAK_OPERATIONS ?= 10000
+soak: deps ## the churn under faults in its long form; LOCKTOP_CHURN_SEED plays one again
+	LOCKTOP_CHURN_ROUNDS=$(SOAK_ROUNDS) LOCKTOP_CHURN_OPERATIONS=$(SOAK_OPERATIONS) \
+		$(GO) test -race -v -count=1 -timeout 0 -run TestAfterAnyChurnUnderFaults ./watcher/keyspace
 
 bench: deps ## measure, beside baselines of the same run
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -61,6 +61,9 @@ func (b *inbox) add(p *place, at time.Time, arrivals []arrival) {
 		if n.firstEnd == 0 && a.hint&hintEnded != 0 {
 			n.firstEnd, n.ended = a.hint&hintEnded, at
 		}
+		if n.firstEnd == 0 && a.hint&(hintSet|hintRestored) != 0 {
+			n.hints |= hintReplaced
+		}
 		n.hints |= a.hint
 		n.place = p
 		n.count++

@@ -86,7 +86,10 @@ func (k *known) notice(n note) {
 	if k.hints == 0 {
 		m.since = n.at
 	}
-	if k.firstEnd == 0 && n.firstEnd != 0 {
+	switch {
+	case k.firstEnd != 0:
+		n.hints &^= hintReplaced
+	case n.firstEnd != 0:
 		k.firstEnd, m.ended = n.firstEnd, n.ended
 	}
 	k.hints |= n.hints

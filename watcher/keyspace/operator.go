@@ -38,7 +38,7 @@ func (c *change) overruns() {
 		}
 		e := c.event(watcher.Overrun)
 		e.Inferred = c.inferred || c.first
-		e.Time = l.Local(p.Deadline.Add(p.Overran))
+		e.Time = earlier(l.Local(p.Deadline.Add(p.Overran)), l.ReadAt)
 		e.Owner, e.Fence = watcher.NewText(p.Owner), p.Fence
 		if !p.Acquired.IsZero() {
 			e.Held = p.Deadline.Add(p.Overran).Sub(p.Acquired)

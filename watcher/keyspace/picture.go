@@ -5,7 +5,6 @@ package keyspace
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"locktop/lockcore"
@@ -23,6 +22,7 @@ const (
 	hintEvicted
 	hintLedger   // its ledger was written, or something else happened that tells nothing by itself
 	hintRestored // it came whole, from another node or a dump
+	hintReplaced // its value was written before any end was heard of
 )
 
 // hintOf knows the notifications that matter; others say only that something changed.
@@ -144,7 +144,7 @@ func (k *known) apply(l *lockcore.Lock, p picturing) {
 	if l.Err != nil {
 		l.Owner = "" // another type, or unreadable: no lock
 	}
-	c.inferred = k.hints == 0 || k.is(doubted) || !k.explains(l, p)
+	c.inferred = k.hints == 0 || k.is(doubted) || k.is(held) && k.replaced() || !k.explains(l, p)
 	if !c.inferred && c.m.since.Before(c.at) {
 		c.at = c.m.since
 	}
@@ -251,10 +251,11 @@ func (c *change) holds() {
 func (c *change) endOf() (watcher.Type, *lockcore.Past) {
 	k, l := c.k, c.l
 	past := k.record(l)
+	certain := !k.is(doubted) && !k.replaced() // else what was heard of can be the end of a later hold
 	switch {
-	case k.firstEnd == hintExpired:
+	case k.firstEnd == hintExpired && certain:
 		return watcher.Expired, past
-	case k.firstEnd == hintEvicted:
+	case k.firstEnd == hintEvicted && certain:
 		return watcher.Evicted, past
 	case past != nil && past.How == lockcore.HowReleased:
 		return watcher.Released, past
@@ -262,15 +263,18 @@ func (c *change) endOf() (watcher.Type, *lockcore.Past) {
 		return watcher.Forced, past
 	case past != nil && past.How == lockcore.HowSeized:
 		return watcher.Seized, past
-	case k.firstEnd == hintDeleted:
+	case k.firstEnd == hintDeleted && certain:
 		return watcher.Deleted, past
-	case k.hints&(hintSet|hintRestored) != 0 && l.Owner != "":
+	case k.hints&(hintSet|hintRestored) != 0 && l.Owner != "" && !k.is(doubted):
 		return "", nil
 	case k.deadline != 0 && !l.ServerTime.Before(k.deadline.time()):
 		return watcher.Expired, past
 	}
 	return watcher.Deleted, past
 }
+
+// replaced tells that the hold that was known was overwritten, and that what was heard of as an end was that of the next one.
+func (k *known) replaced() bool { return k.firstEnd != 0 && k.hints&hintReplaced != 0 }
 
 // record finds the ledger's record of the known hold.
 func (k *known) record(l *lockcore.Lock) *lockcore.Past {
@@ -333,7 +337,7 @@ func (c *change) between(missed []lockcore.Past) {
 	l := c.l
 	for _, p := range missed {
 		e := c.event(watcher.Acquired)
-		e.Time, e.Inferred = l.Local(p.Acquired), true
+		e.Time, e.Inferred = c.within(l.Local(p.Acquired)), true
 		c.seized(&e)
 		e.Owner, e.Fence, e.Held = watcher.NewText(p.Owner), p.Fence, 0
 		e.TTL = lockcore.NoTTL
@@ -349,10 +353,25 @@ func (c *change) between(missed []lockcore.Past) {
 		e.Time, e.Inferred, e.Owner, e.Fence = l.ReadAt, true, watcher.NewText(p.Owner), p.Fence
 		e.By, e.Reason = watcher.NewText(p.By), watcher.NewText(p.Reason)
 		if !p.Ended.IsZero() {
-			e.Time, e.Held = l.Local(p.Ended), max(p.Ended.Sub(p.Acquired), 0)
+			e.Time, e.Held = c.within(l.Local(p.Ended)), max(p.Ended.Sub(p.Acquired), 0)
 		}
 		c.emit(e)
 	}
+}
+
+// within puts a time that a ledger tells between the last reading and this one: the server's clock may have been set since.
+func (c *change) within(t time.Time) time.Time {
+	from := c.m.used
+	if from.IsZero() && c.k.hints != 0 {
+		from = c.m.since.Add(-sinceSlack)
+	}
+	switch {
+	case t.Before(from):
+		return from
+	case t.After(c.l.ReadAt):
+		return c.l.ReadAt
+	}
+	return t
 }
 
 func (c *change) begin(before watcher.Text) {
@@ -453,56 +472,12 @@ func (c *change) setTTL(at time.Time) time.Duration {
 	return max(until.Sub(at), 0)
 }
 
-// contention tells who was denied since the last reading, and who is no waiter any more.
-func (c *change) contention() {
-	m, l := c.m, c.l
-	if l.Ledger == nil {
-		if m.recorded {
-			for _, name := range sorted(m.waiters) {
-				c.left(m.waiters[name])
-			}
-		}
-		m.recorded, m.waiters, m.counts, m.highest = false, nil, watcher.Counts{}, 0
-		return
+// earlier is t, but not later than limit.
+func earlier(t, limit time.Time) time.Time {
+	if t.After(limit) {
+		return limit
 	}
-	told := int64(0)
-	now := make(map[string]lockcore.Waiter, len(l.Ledger.Waiters))
-	denied := slices.Clone(l.Ledger.Waiters)
-	slices.SortStableFunc(denied, func(a, b lockcore.Waiter) int { return a.Last.Compare(b.Last) })
-	for _, w := range denied {
-		now[w.Work] = w
-		was, had := m.waiters[w.Work]
-		if had && was.Attempts == w.Attempts && was.Last.Equal(w.Last) {
-			continue
-		}
-		if told++; had && w.Attempts > was.Attempts {
-			told += int64(w.Attempts - was.Attempts - 1)
-		}
-		e := c.event(watcher.Denied)
-		e.Time, e.FirstDenied = l.Local(w.Last), l.Local(w.First)
-		// What was recorded before the first notification of a lock was heard of from the record only.
-		e.Inferred = c.inferred || c.first && e.Time.Before(m.since.Add(-time.Second))
-		e.Work, e.Owner, e.Attempts = watcher.NewText(w.Work), watcher.NewText(w.Owner), w.Attempts
-		c.emit(e)
-	}
-	for _, name := range sorted(m.waiters) {
-		if _, still := now[name]; !still {
-			c.left(m.waiters[name])
-		}
-	}
-	// Denials of works for which the list has no room, or whose waiter got in since.
-	if more := l.Ledger.Denied - m.counts.Denied - told; !c.first && m.recorded && more > 0 {
-		c.emit(c.event(watcher.Denied))
-	}
-	m.recorded, m.waiters, m.counts = true, now, *c.counts
-	m.highest = max(m.highest, l.Ledger.HighestFence)
-}
-
-func (c *change) left(w lockcore.Waiter) {
-	e := c.event(watcher.Left)
-	e.Inferred = true
-	e.Work, e.Owner, e.Attempts = watcher.NewText(w.Work), watcher.NewText(w.Owner), w.Attempts
-	c.emit(e)
+	return t
 }
 
 func near(a, b time.Time, slack time.Duration) bool {
@@ -510,14 +485,4 @@ func near(a, b time.Time, slack time.Duration) bool {
 		return a.IsZero() && b.IsZero()
 	}
 	return a.Sub(b).Abs() <= slack
-}
-
-// sorted gives the works in a stable order, so that the same readings give the same events.
-func sorted(waiters map[string]lockcore.Waiter) []string {
-	works := make([]string, 0, len(waiters))
-	for work := range waiters {
-		works = append(works, work)
-	}
-	slices.SortFunc(works, strings.Compare)
-	return works
 }

@@ -7,6 +7,7 @@ package keyspace
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"locktop/lockcore"
@@ -20,6 +21,7 @@ const (
 	readAtMost    = 250 * time.Millisecond // a lock that is never quiet is read no more often
 	slowRead      = 50 * time.Millisecond  // a reading that took longer is repeated, unless that is how long they take
 	afterDue      = 2 * time.Millisecond   // reading a lock this long after its deadline makes the server expire it
+	rememberFor   = 2 * time.Second        // a free lock that has a ledger, lest the holds that it tells of are news again
 	backlogHigh   = 2000                   // locks that wait to be read; no more pages of a scan are taken then
 )
 
@@ -151,13 +153,16 @@ func (s *Source) takeDue() {
 		if k == nil {
 			return
 		}
+		if s.picture.find(k.key) != k {
+			continue // it was forgotten
+		}
 		if k.planned != 0 && k.planned <= now {
 			k.planned = 0
 		}
 		switch overdue := k.is(held) && k.until != 0 && now >= k.until; {
 		case overdue || k.wanted():
 			s.want(k)
-		case k.is(held):
+		default:
 			s.plan(k) // it has more time than it had when this was planned
 		}
 	}
@@ -205,7 +210,8 @@ func (s *Source) take(ctx context.Context, b *batch) error {
 			return b.err
 		}
 		if s.once == nil && b.place.up { // else that is told already
-			s.gap(b.place.node, b.err.Error())
+			_, why, _ := strings.Cut(b.err.Error(), `": `) // not which locks
+			s.gap(b.place.node, "locks could not be read: "+why)
 		}
 		for _, k := range b.keys {
 			k.unset(reading)
@@ -263,14 +269,15 @@ func (s *Source) takeLock(k *known, b *batch, version uint32, l *lockcore.Lock) 
 		s.again(k, doubtFor)
 		return
 	}
-	if k.hints != 0 {
-		k.extra().used = l.ReadAt
-	}
 	if k.hints&hintExpired != 0 && k.is(held) && k.until != 0 {
 		s.meter.late(k.extra().ended.Sub(s.time(k.until)))
 	}
+	heard := k.hints != 0
 	k.apply(l, pic)
 	k.node = s.number(pic.node)
+	if heard {
+		k.extra().used = l.ReadAt
+	}
 	s.settled(k)
 	k.seen = max(k.seen, b.round)
 	if stale {
@@ -304,7 +311,12 @@ func (s *Source) plan(k *known) {
 			s.later.add(at, k)
 			s.prune()
 		}
-	case !k.is(held|queued|reading|owed) && (k.more == nil || len(k.more.waiters) == 0) && k.hints == 0:
+	case k.is(held|queued|reading|owed) || k.hints != 0 || k.more != nil && len(k.more.waiters) > 0:
+	case k.more != nil && k.more.recorded && s.now().Before(k.more.used.Add(rememberFor)):
+		k.planned = s.moment(k.more.used.Add(rememberFor))
+		s.later.add(k.planned, k)
+		s.prune()
+	default:
 		s.picture.remove(k)
 	}
 }
