@@ -311,6 +311,7 @@ func (a *actor) act(i int) {
 		}
 		d.kind, d.key, d.owner = "undo", a.key, ""
 		_, err = a.core.Undo(a.ctx, lockcore.Undo{Key: a.key, Forced: a.forced})
+		a.forced = ""
 	}
 	d.to, d.failed = time.Now(), err != nil
 	d.unsure = err != nil && !strings.HasPrefix(err.Error(), "ERR no such key") && err != redis.Nil

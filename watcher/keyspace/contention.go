@@ -38,6 +38,12 @@ func (c *change) contention() {
 		}
 		e := c.event(watcher.Denied)
 		e.Time, e.FirstDenied = earlier(l.Local(w.Last), l.ReadAt), earlier(l.Local(w.First), l.ReadAt)
+		if !c.first { // since the last reading
+			e.Time = c.within(e.Time)
+			if !had && w.Attempts == 1 {
+				e.FirstDenied = e.Time
+			}
+		}
 		// What was recorded before the first notification of a lock was heard of from the record only.
 		e.Inferred = c.inferred || c.first && e.Time.Before(m.since.Add(-time.Second))
 		e.Work, e.Owner, e.Attempts = watcher.NewText(w.Work), watcher.NewText(w.Owner), w.Attempts

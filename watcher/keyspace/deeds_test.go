@@ -126,7 +126,7 @@ func (d *deeds) explains(e watcher.Event) bool {
 		// an acquire that was answered when its time was over is given back by the client itself
 		return d.any(e, func(x deed) bool { return (x.kind == "release" || x.kind == "acquire" && x.failed) && mine(x) })
 	case watcher.Forced:
-		return d.any(e, func(x deed) bool { return x.kind == "force" && mine(x) })
+		return d.any(e, func(x deed) bool { return x.kind == "force" && mine(x) || e.Inferred && x.kind == "seize" })
 	case watcher.Deleted:
 		if e.Inferred {
 			return true
@@ -141,7 +141,7 @@ func (d *deeds) explains(e watcher.Event) bool {
 	case watcher.Denied:
 		return e.Work.Empty() || d.anyBefore(e, func(x deed) bool { return x.kind == "acquire" && x.failed && x.work == e.Work.Raw() })
 	case watcher.Overrun, watcher.Overlap:
-		return d.anyBefore(e, func(x deed) bool { return x.kind == "release" || x.kind == "extend" })
+		return d.anyBefore(e, func(x deed) bool { return x.kind == "release" || x.kind == "extend" || x.kind == "acquire" && x.failed })
 	case watcher.Left, watcher.Adjusted:
 		return true
 	}
@@ -171,7 +171,7 @@ func (d *deeds) find(e watcher.Event, cond func(deed) bool, lately bool) bool {
 // flushed tells whether keys were lost lately without an event.
 func (d *deeds) flushed(e watcher.Event) bool {
 	for _, at := range d.gone {
-		if !e.Time.Before(at) && e.Time.Before(at.Add(2*lateness)) {
+		if !e.Time.Before(at.Add(-lateness)) && e.Time.Before(at.Add(2*lateness)) {
 			return true
 		}
 	}

@@ -4,19 +4,44 @@ package keyspace
 
 import (
 	"slices"
+	"time"
 
 	"locktop/lockcore"
 	"locktop/watcher"
 )
 
-// seized makes the beginning of a hold that of a seizure, if the hold before was seized: one event tells both.
-func (c *change) seized(e *watcher.Event) {
-	if c.seizure == nil {
+// sameStep is how far apart two times of one script can be as they are read.
+const sameStep = 2 * time.Millisecond
+
+// seized makes the beginning of a hold that of a seizure, if the hold before was seized for it: one event tells both. acquired is
+// when it began, on the server's clock: in the same step in which the other one ended.
+func (c *change) seized(e *watcher.Event, acquired time.Time) {
+	if c.seizure == nil || !near(c.seizure.Ended, acquired, sameStep) {
+		c.unseized()
 		return
 	}
 	e.Type, e.PreviousOwner = watcher.Seized, watcher.NewText(c.seizure.Owner)
 	e.By, e.Reason = watcher.NewText(c.seizure.By), watcher.NewText(c.seizure.Reason)
 	c.seizure = nil
+}
+
+// unseized tells of the end of a hold that was seized, where of the hold that it was seized for nothing is known.
+func (c *change) unseized() {
+	p := c.seizure
+	if p == nil {
+		return
+	}
+	c.seizure = nil
+	e := c.event(watcher.Forced)
+	e.Inferred = true
+	e.Owner, e.Fence, e.By, e.Reason = watcher.NewText(p.Owner), p.Fence, watcher.NewText(p.By), watcher.NewText(p.Reason)
+	if !p.Ended.IsZero() {
+		e.Time = c.within(c.l.Local(p.Ended))
+		if !p.Acquired.IsZero() {
+			e.Held = max(p.Ended.Sub(p.Acquired), 0)
+		}
+	}
+	c.emit(e)
 }
 
 // overruns tells of holds that were proven to have been overrun since the last reading, each once.

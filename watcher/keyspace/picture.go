@@ -100,8 +100,8 @@ func (k *known) explains(l *lockcore.Lock, p picturing) bool {
 	case over && (k.firstEnd != 0 || wrote):
 		return true
 	case over:
-		past := k.record(l)
-		return k.hints != 0 && past != nil && (past.How == lockcore.HowReleased || past.How == lockcore.HowForced || past.How == lockcore.HowSeized)
+		past := k.record(l, p.clock)
+		return k.hints != 0 && past != nil && ordered(past)
 	}
 	return wrote
 }
@@ -112,6 +112,7 @@ type change struct {
 	k    *known
 	m    *more // of k; one without anything in it where it has none
 	l    *lockcore.Lock
+	from time.Time    // what happened, happened after this
 	at   time.Time    // when it happened, as near as that is known
 	text watcher.Text // the key
 
@@ -147,6 +148,12 @@ func (k *known) apply(l *lockcore.Lock, p picturing) {
 	c.inferred = k.hints == 0 || k.is(doubted) || k.is(held) && k.replaced() || !k.explains(l, p)
 	if !c.inferred && c.m.since.Before(c.at) {
 		c.at = c.m.since
+	}
+	switch {
+	case !c.first:
+		c.from = earlier(k.lastSeen(p.clock), l.ReadAt)
+	case k.hints != 0:
+		c.from = c.m.since.Add(-sinceSlack)
 	}
 	if l.Ledger != nil {
 		c.counts = &watcher.Counts{
@@ -244,13 +251,14 @@ func (c *change) holds() {
 	default:
 		c.same()
 	}
+	c.unseized()
 }
 
 // endOf tells how the known hold ended: by the notification where it says so, else by the
 // ledger's record of that very hold, else by its deadline. Empty means overwritten.
 func (c *change) endOf() (watcher.Type, *lockcore.Past) {
 	k, l := c.k, c.l
-	past := k.record(l)
+	past := k.record(l, c.clock)
 	certain := !k.is(doubted) && !k.replaced() // else what was heard of can be the end of a later hold
 	switch {
 	case k.firstEnd == hintExpired && certain:
@@ -276,21 +284,44 @@ func (c *change) endOf() (watcher.Type, *lockcore.Past) {
 // replaced tells that the hold that was known was overwritten, and that what was heard of as an end was that of the next one.
 func (k *known) replaced() bool { return k.firstEnd != 0 && k.hints&hintReplaced != 0 }
 
-// record finds the ledger's record of the known hold.
-func (k *known) record(l *lockcore.Lock) *lockcore.Past {
+// record finds the ledger's record of the known hold. A hold whose beginning or TTL somebody else set is recorded without its
+// fence, and known by its owner and by having ended since it was seen last.
+func (k *known) record(l *lockcore.Lock, c clock) *lockcore.Past {
 	if l.Ledger == nil {
 		return nil
 	}
+	from, to := k.lastSeen(c).Add(-sinceSlack), l.ReadAt.Add(sinceSlack)
+	var found *lockcore.Past
 	for i := range l.Ledger.Holds {
 		p := &l.Ledger.Holds[i]
-		if p.Owner != k.owner {
-			continue
-		}
-		if p.Fence == k.fence && (p.Fence != 0 || near(p.Deadline, k.deadline.time(), 10*sameDeadline)) {
-			return p
+		ended := l.Local(p.Ended)
+		switch {
+		case p.Owner != k.owner:
+		case p.Fence != 0 && p.Fence != k.fence:
+		case p.Fence == 0 && p.Ended.IsZero() && (k.fence != 0 || !near(p.Deadline, k.deadline.time(), 10*sameDeadline)):
+		case p.Fence == 0 && !p.Ended.IsZero() && (ended.Before(from) || ended.After(to)):
+		case found == nil || ordered(p) && !ordered(found):
+			found = p
 		}
 	}
-	return nil
+	return found
+}
+
+// ordered tells that a hold ended because somebody asked for it, and that the record says who.
+func ordered(p *lockcore.Past) bool {
+	return p.How == lockcore.HowReleased || p.How == lockcore.HowForced || p.How == lockcore.HowSeized
+}
+
+// lastSeen is when the hold that is known was certainly there.
+func (k *known) lastSeen(c clock) time.Time {
+	seen := c.epoch
+	if begun := c.time(k.begun); begun.After(seen) {
+		seen = begun
+	}
+	if k.more != nil && k.more.used.After(seen) {
+		seen = k.more.used
+	}
+	return seen
 }
 
 func (c *change) end(how watcher.Type, past *lockcore.Past) {
@@ -324,7 +355,7 @@ func (c *change) missed() []lockcore.Past {
 		if p.Fence <= c.m.highest || p.Fence == 0 || p.Acquired.IsZero() || p.Fence == l.Fence {
 			continue
 		}
-		if c.first && l.Local(p.Acquired).Before(c.m.since.Add(-sinceSlack)) {
+		if at := l.Local(p.Acquired); c.first && (at.Before(c.m.since.Add(-sinceSlack)) || at.After(l.ReadAt.Add(sinceSlack))) {
 			continue
 		}
 		missed = append(missed, p)
@@ -338,7 +369,7 @@ func (c *change) between(missed []lockcore.Past) {
 	for _, p := range missed {
 		e := c.event(watcher.Acquired)
 		e.Time, e.Inferred = c.within(l.Local(p.Acquired)), true
-		c.seized(&e)
+		c.seized(&e, p.Acquired)
 		e.Owner, e.Fence, e.Held = watcher.NewText(p.Owner), p.Fence, 0
 		e.TTL = lockcore.NoTTL
 		if !p.Deadline.IsZero() {
@@ -361,13 +392,9 @@ func (c *change) between(missed []lockcore.Past) {
 
 // within puts a time that a ledger tells between the last reading and this one: the server's clock may have been set since.
 func (c *change) within(t time.Time) time.Time {
-	from := c.m.used
-	if from.IsZero() && c.k.hints != 0 {
-		from = c.m.since.Add(-sinceSlack)
-	}
 	switch {
-	case t.Before(from):
-		return from
+	case t.Before(c.from):
+		return c.from
 	case t.After(c.l.ReadAt):
 		return c.l.ReadAt
 	}
@@ -382,7 +409,10 @@ func (c *change) begin(before watcher.Text) {
 	}
 	e := c.event(t)
 	e.Owner, e.PreviousOwner, e.Fence = watcher.NewText(l.Owner), before, l.Fence
-	c.seized(&e)
+	if l.Held >= 0 {
+		c.seized(&e, l.ServerTime.Add(-l.Held))
+	}
+	c.unseized()
 	k.begun = 0
 	switch {
 	case l.Held >= 0:
