@@ -2,7 +2,10 @@ package keyspace
 
 // What has to be read at a later moment: locks at their deadline, doubts at their second look.
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // spareDues is how many entries may be out of date beside those that are not.
 const spareDues = 4096
@@ -83,6 +86,11 @@ func (s *Source) rebase() {
 		p.heard.Store(min(p.heard.Load(), int64(now)))
 	}
 	s.doubtPicture(s.at(nil))
+	for k := range s.picture.all() {
+		if k.more != nil {
+			k.more.seen = time.Time{}
+		}
+	}
 	for i, d := range s.later {
 		s.later[i].at, d.k.planned = now, 0
 	}

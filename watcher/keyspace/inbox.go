@@ -19,6 +19,7 @@ type note struct {
 	firstEnd hint      // the first of hintEnded among them
 	at       time.Time // when the first of them came
 	ended    time.Time // when firstEnd came
+	wrote    time.Time // when a value was written last
 	place    *place    // that told the last of them
 	count    uint32
 }
@@ -63,6 +64,9 @@ func (b *inbox) add(p *place, at time.Time, arrivals []arrival) {
 		}
 		if n.firstEnd == 0 && a.hint&(hintSet|hintRestored) != 0 {
 			n.hints |= hintReplaced
+		}
+		if a.hint&(hintSet|hintRestored) != 0 {
+			n.wrote = at
 		}
 		n.hints |= a.hint
 		n.place = p

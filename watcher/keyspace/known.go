@@ -50,7 +50,9 @@ type known struct {
 type more struct {
 	since     time.Time // when the first of the hints came
 	ended     time.Time // when firstEnd came
-	used      time.Time // when a reading was used last
+	wrote     time.Time // when its value was written last, of what the hints tell
+	used      time.Time // when a reading was used last that something was heard before
+	seen      time.Time // when any was
 	notBefore time.Time // when it may be read again
 
 	recorded bool
@@ -93,6 +95,9 @@ func (k *known) notice(n note) {
 		k.firstEnd, m.ended = n.firstEnd, n.ended
 	}
 	k.hints |= n.hints
+	if !n.wrote.IsZero() {
+		m.wrote = n.wrote
+	}
 }
 
 // picture is all locks that are known, by key. A lock's address stays while it is in it.

@@ -173,6 +173,7 @@ func (k *known) apply(l *lockcore.Lock, p picturing) {
 	c.contention()
 	k.set(wasRead)
 	k.unset(unsure | doubted | secondhand)
+	c.m.seen = l.ReadAt
 	k.hints, k.firstEnd = 0, 0
 }
 
@@ -318,8 +319,8 @@ func (k *known) lastSeen(c clock) time.Time {
 	if begun := c.time(k.begun); begun.After(seen) {
 		seen = begun
 	}
-	if k.more != nil && k.more.used.After(seen) {
-		seen = k.more.used
+	if k.more != nil && k.more.seen.After(seen) {
+		seen = k.more.seen
 	}
 	return seen
 }
@@ -408,6 +409,10 @@ func (c *change) begin(before watcher.Text) {
 		t = watcher.Overwritten
 	}
 	e := c.event(t)
+	heard := !c.inferred && k.hints&(hintSet|hintRestored) != 0
+	if heard && c.m.wrote.Before(l.ReadAt) {
+		e.Time = c.m.wrote
+	}
 	e.Owner, e.PreviousOwner, e.Fence = watcher.NewText(l.Owner), before, l.Fence
 	if l.Held >= 0 {
 		c.seized(&e, l.ServerTime.Add(-l.Held))
@@ -417,8 +422,8 @@ func (c *change) begin(before watcher.Text) {
 	switch {
 	case l.Held >= 0:
 		k.begun = c.moment(l.ReadAt.Add(-l.Held))
-	case k.hints&hintSet != 0:
-		k.begun = c.moment(c.at) // its beginning was heard
+	case heard:
+		k.begun = c.moment(e.Time) // its beginning was heard
 	}
 	if k.begun != 0 {
 		e.Held = max(e.Time.Sub(c.time(k.begun)), 0)

@@ -311,7 +311,7 @@ func (s *Source) plan(k *known) {
 			s.later.add(at, k)
 			s.prune()
 		}
-	case k.is(held|queued|reading|owed) || k.hints != 0 || k.more != nil && len(k.more.waiters) > 0:
+	case k.is(held|queued|reading|owed) || k.hints != 0 || k.more != nil && len(k.more.waiters)+len(k.more.overran) > 0:
 	case k.more != nil && k.more.recorded && s.now().Before(k.more.used.Add(rememberFor)):
 		k.planned = s.moment(k.more.used.Add(rememberFor))
 		s.later.add(k.planned, k)

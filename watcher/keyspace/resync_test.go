@@ -59,3 +59,24 @@ func TestResyncingAHundredThousandLocksLosesNothingAndStaysResponsive(t *testing
 	t.Logf("complete again after %s; %d locks that came meanwhile were seen after %s at most",
 		ended.Time.Sub(began.Time).Round(time.Millisecond), during, longest.Round(time.Millisecond))
 }
+
+func TestAnOverrunOfALockThatIsFreeIsToldOnceHoweverOftenItIsScanned(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t)
+	core, ctx := cores(t, srv), context.Background()
+	w := follow(t, srv, nil)
+	w.complete()
+	if _, err := core.Acquire(ctx, "lock:a", "slow", 200*time.Millisecond, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.event(watcher.Expired, "lock:a")
+	core.Release(ctx, "lock:a", "slow", nil) // too late, which proves it
+	w.event(watcher.Overrun, "lock:a")
+	w.alive(4) // longer than a free lock is remembered otherwise
+	n := w.told()
+	srv.CLI("CLIENT", "KILL", "TYPE", "pubsub")
+	w.heals(n)
+	if n := w.count(watcher.Overrun); n != 1 {
+		t.Errorf("one overrun is told %d times", n)
+	}
+}
