@@ -195,7 +195,7 @@ func (w *watch) expires(prefix string, take func(key, ms string)) watcher.Event 
 }
 
 // within waits for a condition.
-func within(t *testing.T, what string, cond func() bool) {
+func within(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(2 * patience); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(limit) {

@@ -98,7 +98,7 @@ func inferred(t *testing.T, events []watcher.Event, kind watcher.Type, key strin
 }
 
 // through is a watch by way of a proxy.
-func through(t *testing.T, srv *locktest.Redis, change func(*keyspace.Options)) (*watch, *locktest.Proxy) {
+func through(t testing.TB, srv *locktest.Redis, change func(*keyspace.Options)) (*watch, *locktest.Proxy) {
 	t.Helper()
 	p := locktest.StartProxy(t, srv.Addr)
 	return followBy(t, srv, p.URL(), change), p

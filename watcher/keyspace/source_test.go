@@ -30,7 +30,7 @@ const sameMoment = 50 * time.Millisecond
 
 // watch is a source that runs, with everything it told.
 type watch struct {
-	t    *testing.T
+	t    testing.TB
 	srv  *locktest.Redis
 	live *watcher.Live
 	now  func() time.Time
@@ -43,13 +43,13 @@ type watch struct {
 
 const notifying = "K$gxeh"
 
-func follow(t *testing.T, srv *locktest.Redis, change func(*keyspace.Options)) *watch {
+func follow(t testing.TB, srv *locktest.Redis, change func(*keyspace.Options)) *watch {
 	t.Helper()
 	return followBy(t, srv, srv.URL(), change)
 }
 
 // followBy is follow by another address of the server, a proxy's.
-func followBy(t *testing.T, srv *locktest.Redis, url string, change func(*keyspace.Options)) *watch {
+func followBy(t testing.TB, srv *locktest.Redis, url string, change func(*keyspace.Options)) *watch {
 	t.Helper()
 	w := followURL(t, resp.Options{URL: url}, change)
 	w.srv = srv
@@ -57,7 +57,7 @@ func followBy(t *testing.T, srv *locktest.Redis, url string, change func(*keyspa
 }
 
 // followURL watches what a URL leads to.
-func followURL(t *testing.T, to resp.Options, change func(*keyspace.Options)) *watch {
+func followURL(t testing.TB, to resp.Options, change func(*keyspace.Options)) *watch {
 	t.Helper()
 	if to.Timeout == 0 {
 		to.Timeout = 2 * time.Second
@@ -70,7 +70,7 @@ func followURL(t *testing.T, to resp.Options, change func(*keyspace.Options)) *w
 	return followServer(t, keyspace.Redis(client), change)
 }
 
-func followServer(t *testing.T, server keyspace.Server, change func(*keyspace.Options)) *watch {
+func followServer(t testing.TB, server keyspace.Server, change func(*keyspace.Options)) *watch {
 	t.Helper()
 	o := keyspace.Options{Server: server}
 	if change != nil {
@@ -80,7 +80,7 @@ func followServer(t *testing.T, server keyspace.Server, change func(*keyspace.Op
 }
 
 // run has a source run until the test ends. also, if not nil, gets each event first.
-func run(t *testing.T, source *keyspace.Source, o keyspace.Options, also func(watcher.Event)) *watch {
+func run(t testing.TB, source *keyspace.Source, o keyspace.Options, also func(watcher.Event)) *watch {
 	w := &watch{t: t, live: watcher.NewLive(), now: o.Now, counts: map[watcher.Type]int{}, more: make(chan struct{}, 1)}
 	if w.now == nil {
 		w.now = time.Now
@@ -184,7 +184,7 @@ func (w *watch) held() map[string]string {
 	return held
 }
 
-func newServer(t *testing.T, args ...string) *locktest.Redis {
+func newServer(t testing.TB, args ...string) *locktest.Redis {
 	t.Helper()
 	return locktest.StartRedis(t, append([]string{"--notify-keyspace-events", notifying}, args...)...)
 }
