@@ -64,7 +64,7 @@ SOAK_ROUNDS ?= 100
 SOAK_OPERATIONS ?= 10000
 soak: deps ## the churn under faults in its long form; LOCKTOP_CHURN_SEED plays one again
 	LOCKTOP_CHURN_ROUNDS=$(SOAK_ROUNDS) LOCKTOP_CHURN_OPERATIONS=$(SOAK_OPERATIONS) \
-		$(GO) test -race -v -count=1 -timeout 0 -run TestAfterAnyChurnUnderFaults ./watcher/keyspace
+		$(GO) test -race -v -count=1 -timeout 0 -parallel 2 -run TestAfterAnyChurnUnderFaults ./watcher/keyspace
 
 bench: deps ## measure, beside baselines of the same run
 	$(GO) test -run '^$$' -bench . -benchmem ./...

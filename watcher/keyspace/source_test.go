@@ -2,6 +2,7 @@ package keyspace_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"strings"
 	"sync"
@@ -18,6 +19,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Those that run at the same time wait, for a silence to be noticed say; -parallel has the last word.
+	flag.Set("test.parallel", "8")
 	goleak.VerifyTestMain(m)
 }
 
