@@ -15,9 +15,9 @@ import (
 	"locktop/lockcore/resp/wire"
 )
 
-// callsAtOnce is how many calls of one Reader are under way: what is still to be answered is bounded, on the
-// server's side and on ours.
-const callsAtOnce = 8
+// callsAtOnce is how many calls of one Reader are under way. Enough that neither side waits for the other; but a server
+// takes what has arrived on one connection in one go, and everybody else waits meanwhile.
+const callsAtOnce = 4
 
 // call is some commands and who reads their replies.
 type call struct {

@@ -9,5 +9,8 @@
 // redis-server on a unix socket, and take turns in slices of a few milliseconds, so that what else
 // the machine does hits all alike. Read the ratios; the absolute numbers are the machine's.
 //
+// BenchmarkListener and BenchmarkListenedTo measure what listening costs, beside go-redis, rueidis and redis-cli monitor,
+// in processor time of this process and of the server.
+//
 // lockcore's pair does more than the others': it issues a fence, and keeps the ledger.
 package peers
