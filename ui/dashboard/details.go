@@ -63,6 +63,9 @@ func (m *model) clampSide() { m.sideOffset = max(0, m.sideOffset) }
 // detailLines are all lines about the selected lock.
 func (m *model) detailLines(w int) []string {
 	p := &m.styles.plain
+	if m.selected.pending {
+		return []string{p.line(w).add(dim, " reading…").end()}
+	}
 	if m.selected.key.Empty() {
 		return []string{p.line(w).add(dim, " no lock is selected").end()}
 	}

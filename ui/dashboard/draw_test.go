@@ -428,7 +428,7 @@ func BenchmarkFrame(b *testing.B) {
 
 func BenchmarkSnapshot(b *testing.B) {
 	d := many(b)
-	r := request{o: &d.m.o, query: d.m.query(), picture: true}
+	r := request{o: &d.m.o, query: d.m.window(), picture: true}
 	b.ReportAllocs()
 	for b.Loop() {
 		r.run()

@@ -183,10 +183,14 @@ func (m *model) banners() []string {
 		if since.IsZero() {
 			since = m.now
 		}
-		say(notice, "PAUSED for "+seconds(m.now.Sub(since))+" · p goes on · a forced release looks at the live lock")
+		some := ""
+		if v := &m.snap.view; m.frozen() && len(v.Rows) < v.Total {
+			some = fmt.Sprintf(" · the %d locks around the selection", len(v.Rows))
+		}
+		say(notice, "PAUSED for "+seconds(m.now.Sub(since))+some+" · p goes on · a forced release looks at the live lock")
 	}
 	if m.filter != "" {
-		say(bold, fmt.Sprintf("filter %s · %d shown, %d hidden · esc clears", watcher.NewText(m.filter), len(m.snap.view.Rows), m.snap.view.Hidden))
+		say(bold, fmt.Sprintf("filter %s · %d shown, %d hidden · esc clears", watcher.NewText(m.filter), m.snap.view.Total, m.snap.view.Hidden))
 	}
 	if s.Link.Polled > 0 && s.Complete {
 		text := "polled every " + seconds(s.Link.Polled)

@@ -201,7 +201,8 @@ func (m *model) move(msg tea.KeyMsg) tea.Cmd {
 	before := m.selected.key.Raw()
 	m.chosen = true
 	m.selectAt(*at)
-	if _, ok := m.snap.details[m.selected.key.Raw()]; !ok && before != m.selected.key.Raw() && m.sideShown() == paneDetails {
+	_, detailed := m.snap.details[m.selected.key.Raw()]
+	if m.selected.pending || m.short() || !detailed && before != m.selected.key.Raw() && m.sideShown() == paneDetails {
 		return m.fetch(false)
 	}
 	return nil

@@ -145,7 +145,7 @@ func (m *model) visibleRows() int {
 func (m *model) scrollTo(visible int) {
 	m.offset = min(m.offset, m.selected.index)
 	m.offset = max(m.offset, m.selected.index-visible+1)
-	m.offset = max(0, min(m.offset, len(m.snap.view.Rows)-visible))
+	m.offset = max(0, min(m.offset, m.snap.view.Total-visible))
 }
 
 // line is one line of a pane in the making: text in tones, filled up to a width.

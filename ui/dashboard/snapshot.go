@@ -2,8 +2,8 @@ package dashboard
 
 // Snapshots: what the dashboard knows at one moment, fetched by a command.
 //
-// A view of ten thousand locks takes milliseconds and the table's mutex; neither belongs in
-// the event loop. One fetch is under way at a time, at most five a second, fewer where they
+// A view of many locks takes milliseconds and the table's mutex; neither belongs in
+// the event loop. It has the rows around the selection, a few screens of them. One fetch is under way at a time, at most five a second, fewer where they
 // take long, and none where nothing changed and nothing counts down.
 
 import (
@@ -18,8 +18,8 @@ const (
 	tickEvery = 200 * time.Millisecond
 	// restRatio: after a fetch that took d, the next one waits that many times d.
 	restRatio = 10
-	// frozenDetails bounds the locks whose details a paused picture has.
-	frozenDetails = 2000
+	// frozenRows bounds the rows of a paused picture, each of which has its details.
+	frozenRows = 2001
 )
 
 type tickMsg struct{}
@@ -33,6 +33,7 @@ type snapshot struct {
 	now     time.Time
 	version uint64
 	view    watcher.View
+	around  string // the lock that the rows were asked for around
 	details map[string]watcher.Detail
 	events  []watcher.Event
 }
@@ -45,7 +46,7 @@ type request struct {
 	version    uint64 // that is shown already; with unless
 	unless     bool   // no picture if that still is the version
 	picture    bool   // the whole picture, not only the target
-	all        bool   // with the details of all rows, to be frozen
+	all        bool   // with the details of its rows, to be frozen
 	detail     string // the lock whose details are shown
 	events     bool
 	target     string // of the open dialog: asked live, whatever is frozen
@@ -73,12 +74,12 @@ func (r request) run() tea.Msg {
 	}
 	version := r.o.Locks.Version()
 	if r.picture && !(r.unless && version == r.version) {
-		s := &snapshot{now: now, version: version, view: r.o.Locks.View(r.query, now), details: map[string]watcher.Detail{}}
+		s := &snapshot{now: now, version: version, view: r.o.Locks.View(r.query, now), around: r.query.Around, details: map[string]watcher.Detail{}}
 		for i := range s.view.Rows {
 			row := &s.view.Rows[i]
 			answer.keyWidth = max(answer.keyWidth, width(row.Key.String()))
 			answer.ownerWidth = max(answer.ownerWidth, width(ownerText(row)))
-			if r.all && i < frozenDetails {
+			if r.all {
 				r.addDetail(s, row.Key.Raw(), now)
 			}
 		}
@@ -108,7 +109,7 @@ func (m *model) fetch(unless bool) tea.Cmd {
 		return nil
 	}
 	r := request{
-		o: &m.o, query: m.query(), generation: m.generation, version: m.snap.version, unless: unless,
+		o: &m.o, query: m.window(), generation: m.generation, version: m.snap.version, unless: unless,
 		picture: !m.frozen(), all: m.paused, events: m.sideShown() == paneEvents,
 	}
 	if m.sideShown() == paneDetails {
@@ -134,6 +135,32 @@ func (m *model) query() watcher.Query {
 	return q
 }
 
+// window is the query for the rows around the selection: two screens of them on either side, or as many as
+// may be frozen.
+func (m *model) window() watcher.Query {
+	q := m.query()
+	visible := m.visibleRows()
+	q.Margin = 2 * visible
+	if m.paused {
+		q.Margin = max(q.Margin, frozenRows/2)
+	}
+	q.Limit = 2*q.Margin + 1
+	q.Offset = m.offset - visible
+	if s := &m.selected; s.pending {
+		q.Offset = s.index - q.Margin
+	} else {
+		q.Around = s.key.Raw()
+	}
+	return q
+}
+
+// short tells whether the picture lacks rows that are a page away.
+func (m *model) short() bool {
+	v, page := &m.snap.view, m.visibleRows()
+	from, to := max(m.offset-page, 0), min(m.offset+2*page, v.Total)
+	return !m.frozen() && (from < v.Offset || to > v.Offset+len(v.Rows))
+}
+
 // counting tells whether something on the screen changes by itself as time passes.
 func (m *model) counting() bool {
 	return len(m.snap.view.Rows) > 0 || m.dialog != nil || m.snap.view.Figures.DeniedPerMinute > 0
@@ -156,6 +183,7 @@ func (m *model) took(a snapshotMsg) tea.Cmd {
 		m.snap, m.known = *a.picture, true
 		m.keyWidth, m.ownerWidth = max(m.keyWidth, a.keyWidth), max(m.ownerWidth, a.ownerWidth)
 		m.follow(a.at)
+		m.wanted = m.wanted || m.selected.pending
 		if m.paused && m.pausedAt.IsZero() {
 			m.pausedAt = a.at
 		}

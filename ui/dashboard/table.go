@@ -15,14 +15,18 @@ func (m *model) table(a area) []string {
 	cols := columnsIn(a.width, m.keyWidth, m.ownerWidth)
 	lines := make([]string, 0, a.height)
 	lines = append(lines, m.heading(cols, a.width))
-	rows := m.snap.view.Rows
-	if len(rows) == 0 && a.height > 2 {
+	total := m.snap.view.Total
+	if total == 0 && a.height > 2 {
 		for _, text := range append([]string{""}, wrap(m.emptyText(), a.width-4, a.height-2)...) {
 			lines = append(lines, m.styles.plain.line(a.width).add(dim, "  "+text).end())
 		}
 	}
-	for i := m.offset; i < len(rows) && len(lines) < a.height; i++ {
-		lines = append(lines, m.tableRow(&rows[i], cols, a.width, i == m.selected.index))
+	for i := m.offset; i < total && len(lines) < a.height; i++ {
+		if r := m.rowAt(i); r != nil {
+			lines = append(lines, m.tableRow(r, cols, a.width, i == m.selected.index && !m.selected.pending))
+		} else {
+			lines = append(lines, spaces(a.width)) // it is on its way
+		}
 	}
 	for len(lines) < a.height {
 		lines = append(lines, spaces(a.width))
