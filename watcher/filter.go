@@ -9,38 +9,17 @@ type Filter struct {
 	Keep func(key, owner string) bool
 }
 
-// asked is what a table knows of a filter's answers.
+// asked is the filter whose answers a table has.
 type asked struct {
 	filter *Filter
-	turn   uint32   // how many filters there were; a chunk of an earlier turn was not asked yet
-	rows   []uint32 // of those that were asked, the rows that have changed since
+	turn   uint32 // how many filters there were; a chunk of an earlier turn was not asked yet
 }
 
-// changedAtMost bounds the rows that are remembered as changed: a chunk of one more is asked anew.
-const changedAtMost = 1 << 16
-
-// unask forgets what the filter said of a row that is not counted now.
-func (t *Table) unask(row uint32) {
-	c, i := t.chunk(row)
-	if c.flags[i]&isAsked == 0 {
-		return
-	}
-	c.flags[i] &^= isAsked | isKept
-	if t.asked.filter == nil || c.turn != t.asked.turn {
-		return
-	}
-	if len(t.asked.rows) == changedAtMost {
-		c.turn = 0
-		return
-	}
-	t.asked.rows = append(t.asked.rows, row)
-}
-
-// ask asks the filter what it was not asked yet, a chunk a step, and tells whether nothing is left. A table
-// that is asked for all forgets the filter.
+// ask asks the filter about all chunks that it was not asked about yet, one a step, and tells whether none is
+// left. From then on it is asked again about what changes. A table that is asked for all forgets the filter.
 func (t *Table) ask(f *Filter, steps *int) bool {
 	if a := &t.asked; a.filter != f {
-		*a = asked{filter: f, turn: a.turn + 1, rows: a.rows[:0]}
+		*a = asked{filter: f, turn: a.turn + 1}
 	}
 	if f == nil {
 		return true
@@ -55,28 +34,26 @@ func (t *Table) ask(f *Filter, steps *int) bool {
 		*steps--
 		c.turn, c.kept = t.asked.turn, 0
 		for i := range c.flags {
-			c.flags[i] &^= isAsked | isKept
-			t.askRow(f, rowOf(n, i))
+			if c.flags[i]&isThere == 0 {
+				continue
+			}
+			if t.askRow(rowOf(n, i)); c.flags[i]&(isHeld|isKept) == isHeld|isKept {
+				c.kept++
+			}
 		}
 	}
-	for _, row := range t.asked.rows {
-		t.askRow(f, row)
-	}
-	t.asked.rows = t.asked.rows[:0]
 	return true
 }
 
-func (t *Table) askRow(f *Filter, row uint32) {
+// askRow asks about a row that is not counted now, unless its chunk is still to be asked about.
+func (t *Table) askRow(row uint32) {
 	c, i := t.chunk(row)
-	if c.flags[i]&(isThere|isAsked) != isThere {
+	if t.asked.filter == nil || c.turn != t.asked.turn {
 		return
 	}
-	c.flags[i] |= isAsked
-	if f.Keep(t.shownKey(row), NewText(t.locks.At(row).owner).String()) {
+	c.flags[i] &^= isKept
+	if t.asked.filter.Keep(t.shownKey(row), NewText(t.locks.At(row).owner).String()) {
 		c.flags[i] |= isKept
-		if c.flags[i]&isHeld != 0 {
-			c.kept++
-		}
 	}
 }
 

@@ -8,7 +8,7 @@ package watcher
 
 // How many events are remembered.
 const (
-	eventsRemembered = 1 << 15 // of all locks together; some 13 MB
+	eventsRemembered = 1 << 14 // of all locks together; some 7 MB
 	eventsPerLock    = 50      // that a lock's details have
 	eventsInAll      = 500     // that Recent has
 )

@@ -51,8 +51,7 @@ const (
 	isCounted        // denials were counted
 	isSpecial        // its extra has more that orders it: waiters, an overrun
 	isOdd            // its key is not shown as it is
-	isAsked          // the filter was asked
-	isKept           // and said yes
+	isKept           // the filter of Table.asked keeps it
 	isThere          // there is a lock
 )
 
@@ -125,7 +124,7 @@ func (t *Table) add(key string) uint32 {
 	l.key = key
 	c, i := t.chunk(row)
 	c.kind[i] = kindOf(FamilyOf(key))
-	c.flags[i] = isThere | isAsked // so that what follows has it asked
+	c.flags[i] = isThere
 	if NewText(key).String() != key {
 		c.flags[i] |= isOdd
 	}
@@ -152,7 +151,6 @@ func (t *Table) noHold(row uint32) {
 	c.flags[i] &^= isHeld
 	c.since[i], c.until[i], c.largest[i] = unknownTime, never, 0
 	l.serial, l.fence, l.deadline, l.owner = 0, 0, never, ""
-	t.unask(row)
 }
 
 // hold is the hold of a row that has one.
@@ -193,7 +191,6 @@ func (t *Table) setDeadline(l *lock, at time.Time) {
 func (t *Table) setOwner(row uint32, owner string) {
 	t.locks.At(row).owner = owner
 	c, i := t.chunk(row)
-	t.unask(row)
 	t.owners.meet(t, owner)
 	if c.owner != nil {
 		c.owner[i] = t.owners.code(owner)
@@ -231,6 +228,7 @@ func (t *Table) unsettle(row uint32) {
 // settle puts a row, after it changed, where it is counted and listed.
 func (t *Table) settle(row uint32, now time.Time) {
 	c, i := t.chunk(row)
+	t.askRow(row)
 	t.settleExtra(row, now)
 	if c.flags[i]&isHeld == 0 {
 		return

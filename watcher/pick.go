@@ -14,7 +14,6 @@ package watcher
 // order, and what comes after it. To know its place takes a look at every row.
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -24,7 +23,7 @@ import (
 // How much is looked at; variables so that tests can take every way with few locks.
 var (
 	shallow      = 2000 // rows from either end up to which windows are picked from there
-	tiesCompared = 4096 // rows of one place up to which they are compared
+	tiesCompared = 1024 // rows of one place up to which they are compared
 )
 
 // stepsOfAView is no bound at all.
@@ -249,68 +248,6 @@ func (p *picker) all() (rows []uint32, offset, at int) {
 	return rows, 0, at
 }
 
-// each gives all rows that are scanned for with their places.
-func (p *picker) each(do func(spot)) {
-	for n := range p.t.chunks {
-		p.scan(n, nil, nil, do)
-	}
-}
-
-// scan gives the rows of a chunk. It may leave out those that are not after above, and those that are after upto.
-func (p *picker) scan(n int, above, upto *place, do func(spot)) {
-	c := p.t.chunks[n]
-	if c.bounds.held == 0 {
-		return
-	}
-	var s sieve
-	sifted := false
-	if upto != nil {
-		if s, sifted = p.sieve(c, *upto); sifted && above != nil {
-			p.from(&s, *above)
-		}
-		sifted = sifted && s.lo <= s.hi
-	}
-	give := func(i int) {
-		row := rowOf(n, i)
-		do(spot{p.ofScanned(row, c, i), row})
-	}
-	switch {
-	case sifted && p.q.Keep == nil: // few pass the sieve
-		for i := range s.column {
-			if s.lets(c, i) && c.flags[i]&p.mask == p.want {
-				give(i)
-			}
-		}
-	default:
-		for i, f := range c.flags {
-			if f&p.mask == p.want && (!sifted || s.lets(c, i)) {
-				give(i)
-			}
-		}
-	}
-}
-
-// countBefore is how many rows of a chunk come before a place.
-func (p *picker) countBefore(n int, at place) int {
-	c, count := p.t.chunks[n], 0
-	before := at // the last place that does
-	before.first--
-	if s, ok := p.sieve(c, before); ok && s.exact && s.lo <= s.hi && at.first > math.MinInt64 {
-		for i, f := range c.flags {
-			if f&p.mask == p.want && s.lets(c, i) {
-				count++
-			}
-		}
-		return count
-	}
-	p.scan(n, nil, &at, func(s spot) {
-		if s.before(at) {
-			count++
-		}
-	})
-	return count
-}
-
 // spotOf finds a row by its key, if it is among the rows.
 func (p *picker) spotOf(key string) (spot, bool) {
 	if key == "" {
@@ -341,15 +278,23 @@ func (p *picker) first(k int, above *place) []uint32 {
 		return nil
 	}
 	h := p.heap[:0]
+	left := 0 // rows out of the heap that share the place of its first
 	consider := func(s spot) {
 		switch {
 		case above != nil && !above.before(s.place):
 		case len(h) < k:
 			h = append(h, s)
 			up(h)
+		case s.place == h[0].place:
+			left++
 		case s.place.before(h[0].place):
+			out := h[0].place
 			h[0] = s
-			down(h)
+			if down(h); h[0].place == out {
+				left++
+			} else {
+				left = 0
+			}
 		}
 	}
 	for _, s := range p.listed {
@@ -366,17 +311,19 @@ func (p *picker) first(k int, above *place) []uint32 {
 		return a.n - b.n
 	})
 	for _, c := range chunks {
-		if len(h) == k && !c.before(h[0].place) {
-			break
-		}
 		upto := (*place)(nil)
 		if len(h) == k {
-			upto = &h[0].place
+			if upto = &h[0].place; !c.before(*upto) {
+				if c.place == *upto {
+					left++ // there may be one
+				}
+				break
+			}
 		}
 		p.scan(c.n, above, upto, consider)
 	}
 	p.heap = h
-	if len(h) < k {
+	if len(h) < k || left == 0 {
 		return p.sorted(h)
 	}
 	// Which of those of the last place belong to the first is for their names to say.
@@ -418,7 +365,7 @@ func (p *picker) sharing(at place) ([]uint32, bool) {
 			return nil, false
 		}
 		if !at.before(c.place) {
-			p.scan(c.n, nil, &at, func(s spot) {
+			p.scan(c.n, &at, &at, func(s spot) {
 				if s.place == at {
 					rows = append(rows, s.row)
 				}
@@ -555,63 +502,4 @@ func (p *picker) deep(offset, limit int) []uint32 {
 	skip := offset - before
 	rows := p.ties(at, nil, skip+limit)[skip:]
 	return append(rows, p.first(limit-len(rows), &at)...)
-}
-
-// nth gives the place that would be the n-th if they were sorted (Hoare's selection). It shuffles them.
-func nth(places []place, n int) place {
-	lo, hi := 0, len(places)-1
-	for lo < hi {
-		pivot := places[lo+(hi-lo)/2]
-		i, j := lo, hi
-		for i <= j {
-			for places[i].before(pivot) {
-				i++
-			}
-			for pivot.before(places[j]) {
-				j--
-			}
-			if i <= j {
-				places[i], places[j] = places[j], places[i]
-				i, j = i+1, j-1
-			}
-		}
-		switch {
-		case n <= j:
-			hi = j
-		case n >= i:
-			lo = i
-		default:
-			return places[n]
-		}
-	}
-	return places[n]
-}
-
-// up and down keep a heap whose first has the greatest place, after the last or the first of it changed.
-func up(h []spot) {
-	for i := len(h) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !h[parent].before(h[i].place) {
-			return
-		}
-		h[parent], h[i] = h[i], h[parent]
-		i = parent
-	}
-}
-
-func down(h []spot) {
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= len(h) {
-			return
-		}
-		if child+1 < len(h) && h[child].before(h[child+1].place) {
-			child++
-		}
-		if !h[i].before(h[child].place) {
-			return
-		}
-		h[i], h[child] = h[child], h[i]
-		i = child
-	}
 }

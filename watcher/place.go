@@ -307,11 +307,6 @@ type sieve struct {
 	exact   bool
 }
 
-// lets tells whether a row passes.
-func (s *sieve) lets(c *chunk, i int) bool {
-	return uint64(s.column[i])-uint64(s.lo) <= uint64(s.hi)-uint64(s.lo) || s.orUntil != never && c.until[i] > s.orUntil
-}
-
 // sieve gives one, if two comparisons can tell. It may let through too much.
 func (o *ordering) sieve(c *chunk, upto place) (sieve, bool) {
 	down := o.reverse != o.mirrored
@@ -343,10 +338,10 @@ func (o *ordering) sieve(c *chunk, upto place) (sieve, bool) {
 	return s, true
 }
 
-// from leaves out of a sieve most of what is not after a place.
-func (o *ordering) from(s *sieve, above place) {
+// from leaves out of a sieve most of what is before a place.
+func (o *ordering) from(s *sieve, first place) {
 	down := o.reverse != o.mirrored
-	if x := o.turn(above); x.class == 0 {
+	if x := o.turn(first); x.class == 0 {
 		switch o.by {
 		case ByOwner:
 			s.cut(x.first, !down)
@@ -383,6 +378,14 @@ func (o *ordering) sieveStates(c *chunk, x place, s sieve, down bool) (sieve, bo
 		return sieve{column: &c.until, lo: stuck + 1, hi: math.MaxInt64, orUntil: never}, true
 	case !down && exact && worst == severityOverdue:
 		s.orUntil = stuck
+		s.cut(x.second, false)
+		return s, true
+	case !down && exact && worst == severityExpiring && x.second < o.now:
+		// Those that are overdue come before, however long that is.
+		s.orUntil = stuck
+		if least := o.t.families.least; o.t.families.kinds != nil && least < time.Duration(furthest) {
+			x.second = max(x.second, o.now-int64(least))
+		}
 		s.cut(x.second, false)
 		return s, true
 	case !down && exact && worst == severityHeld && x.second < o.now && o.worst(b) == severityHeld, down && exact && worst == severityHeld && b.known == b.held:
