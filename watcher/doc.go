@@ -9,6 +9,9 @@
 // inferred. Where events may have been missed there is a gap event, then the differences,
 // then resynced; whoever applies all events in order has the server's picture.
 //
+// A table holds a million locks: what orders them lies in columns, a view builds the rows of its window
+// and no others, and what is remembered of the past is bounded for all locks together.
+//
 // Keys, owners, reasons and server messages are data that somebody else chose. They come
 // in as Text, made safe once, and only their safe form is ever drawn.
 //

@@ -11,6 +11,10 @@ import (
 // stepsAtOnce is how many steps of preparing a view events have to wait for: well under a millisecond.
 const stepsAtOnce = 8
 
+// patience is how often a view is prepared in steps. Those who want different things at the same time undo
+// each other's; after that many it is done in one.
+const patience = 1000
+
 // Live is a table that follows a source. Its zero value is not ready; use NewLive.
 type Live struct {
 	mu    sync.Mutex
@@ -43,7 +47,7 @@ func (l *Live) Version() uint64 {
 // View answers a query at a moment. What takes long the first time, a new filter or the order by
 // owner, is done in steps, between which events go in.
 func (l *Live) View(q Query, now time.Time) View {
-	for !l.prepare(q) {
+	for tries := 0; tries < patience && !l.prepare(q); tries++ {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

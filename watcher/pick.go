@@ -2,8 +2,8 @@ package watcher
 
 // Picking: the rows of a window out of a million, without sorting them.
 //
-// The rows that a chunk's columns do not say all about are measured one by one and listed: those with
-// waiters or an overrun, and free ones. Of the others the first few are picked in two steps. First
+// The rows that a chunk's columns do not say all about are looked at one by one and listed: free ones, and those with
+// waiters, an overrun or denials where that orders them. Of the others the first few are picked in two steps. First
 // by place, in a bounded heap: chunks are taken in the order of the least place that any of their rows may have,
 // until the next chunk's is not before the last in the heap, which is soon. Then those that share the
 // place of the last in the heap are told apart by name: where they are few, by comparing them; where they are
@@ -23,7 +23,7 @@ import (
 // How much is looked at; variables so that tests can take every way with few locks.
 var (
 	shallow      = 2000 // rows from either end up to which windows are picked from there
-	tiesCompared = 1024 // rows of one place up to which they are compared
+	tiesCompared = 4096 // rows of one place up to which they are compared
 )
 
 // stepsOfAView is no bound at all.
