@@ -232,7 +232,7 @@ func TestWindowsOnManyLocksAreWhatSortingAllGives(t *testing.T) {
 				if small {
 					smallWindows(t)
 				}
-				real, plain, now := crowd(6000, calm)
+				real, plain, now := crowd(2500, calm)
 				compareWindows(t, real, plain, now)
 			})
 		}
@@ -266,7 +266,7 @@ func compareWindows(t *testing.T, real *Table, plain *plainTable, now float64) {
 // The chunks' bounds are what leaves most of a million locks unread: that they hold is what all rests on.
 func TestNoRowLiesOutsideTheBoundsOfItsChunk(t *testing.T) {
 	for _, calm := range []bool{false, true} {
-		real, _, now := crowd(6000, calm)
+		real, _, now := crowd(2500, calm)
 		for _, by := range Columns {
 			for _, turned := range []int{0, 1, 2, 3} {
 				for _, later := range []float64{-5, 0, 3, 30, 290, 400} {
@@ -289,7 +289,7 @@ func TestNoRowLiesOutsideTheBoundsOfItsChunk(t *testing.T) {
 // Nor does a sieve keep back a row that comes no later than what it was made for, or let others count.
 func TestASieveLetsThroughWhatComesNoLater(t *testing.T) {
 	for _, calm := range []bool{false, true} {
-		real, _, now := crowd(6000, calm)
+		real, _, now := crowd(2500, calm)
 		for _, by := range []Column{ByOwner, ByHeld, ByTTL, ByState, ByLock} {
 			for _, turned := range []int{0, 1, 2, 3} {
 				for _, later := range []float64{-5, 0, 3, 30, 290, 400} {

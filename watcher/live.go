@@ -8,12 +8,14 @@ import (
 	"time"
 )
 
-// stepsAtOnce is how many steps of preparing a view events have to wait for: well under a millisecond.
-const stepsAtOnce = 8
-
-// patience is how often a view is prepared in steps. Those who want different things at the same time undo
-// each other's; after that many it is done in one.
-const patience = 1000
+// How a view is prepared; variables so that tests can have it done in many steps with few locks.
+var (
+	// stepsAtOnce is how many steps events have to wait for: a millisecond or two.
+	stepsAtOnce = 8
+	// patience is how many times as many it takes before all is done at once. Those who want different
+	// things at the same time undo each other's.
+	patience = 1000
+)
 
 // Live is a table that follows a source. Its zero value is not ready; use NewLive.
 type Live struct {
