@@ -87,7 +87,7 @@ func (t *Table) forget(at time.Time) {
 		if len(t.locks.At(f.row).waiters()) > 0 && t.free.n < forgottenAtMost {
 			// Whether they still wait is for the viewer's policy to say: look again later.
 			t.free.put(t, f.row, now)
-			return
+			continue
 		}
 		t.dropExtra(f.row)
 		t.remove(f.row)

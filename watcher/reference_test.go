@@ -223,7 +223,6 @@ func (t *plainTable) forget(now time.Time) {
 		case len(l.Waiters) > 0 && len(t.freed) < forgottenAtMost:
 			// Whether they still wait is for the viewer's policy to say: look again later.
 			t.remember(l, now)
-			return
 		default:
 			delete(t.locks, f.key)
 		}
