@@ -334,6 +334,31 @@ func TestASieveLetsThroughWhatComesNoLater(t *testing.T) {
 	}
 }
 
+func TestWhatNobodyAsksForIsDroppedAndMadeAgain(t *testing.T) {
+	real, plain, now := crowd(2500, false)
+	q := Query{Sort: ByOwner, Keep: &Filter{func(key, _ string) bool { return strings.Contains(key, "7") }}, Limit: 30}
+	look := func() {
+		t.Helper()
+		if got, want := real.View(q, at(now)), plain.View(q, at(now)); !slices.EqualFunc(got.Rows, want.Rows[:30], sameRow) || got.Hidden != want.Hidden {
+			t.Fatalf("rows are %s\nshould be %s", named(got.Rows), named(want.Rows[:30]))
+		}
+	}
+	look()
+	for i := range idleQueries {
+		if real.asked.filter == nil || real.chunks[0].owner == nil {
+			t.Fatalf("after %d queries that do without it is dropped", i)
+		}
+		real.View(Query{Limit: 30}, at(now))
+	}
+	if real.asked.filter != nil || real.chunks[0].owner != nil {
+		t.Error("after many queries that do without it is still there")
+	}
+	e := acquired("lock:order_00007", "0 of all owners", time.Minute, now)
+	real.Apply(e)
+	plain.Apply(e)
+	look()
+}
+
 func TestOldEventsAreForgottenAndAHoldStillHasItsBeginning(t *testing.T) {
 	met := acquired("lock:met", "x", 20*time.Second, 0)
 	met.Inferred, met.Held, met.Counts = true, Unknown, nil

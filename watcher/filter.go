@@ -13,15 +13,24 @@ type Filter struct {
 type asked struct {
 	filter *Filter
 	turn   uint32 // how many filters there were; a chunk of an earlier turn was not asked yet
+	idle   int    // queries without it since the last with it
 }
 
+// idleQueries is after how many queries that do without it what was prepared for others is dropped: more than
+// come between two of a viewer who is not the only one.
+const idleQueries = 50
+
 // ask asks the filter about all chunks that it was not asked about yet, one a step, and tells whether none is
-// left. From then on it is asked again about what changes. A table that is asked for all forgets the filter.
+// left. From then on it is asked again about what changes, until nobody asks for it.
 func (t *Table) ask(f *Filter, steps *int) bool {
-	if a := &t.asked; a.filter != f {
+	a := &t.asked
+	if a.idle++; f == nil && (a.filter == nil || a.idle < idleQueries) {
+		return true
+	}
+	if a.filter != f {
 		*a = asked{filter: f, turn: a.turn + 1}
 	}
-	if f == nil {
+	if a.idle = 0; f == nil {
 		return true
 	}
 	for n, c := range t.chunks {
@@ -64,7 +73,7 @@ func (t *Table) prepare(q Query, steps int) bool {
 	if q.Sort == ByOwner {
 		ready = t.owners.make(t, &steps)
 	} else {
-		t.owners.drop(t)
+		t.owners.rest(t)
 	}
 	return t.ask(q.Keep, &steps) && ready
 }

@@ -2,9 +2,8 @@ package watcher
 
 // How owners sort, as numbers: the bytes that follow what all owners have in common.
 //
-// They are made when somebody asks for the order by owner, and dropped when somebody asks for
-// another one: a look at every owner, which no event has to wait for, since it is done a few
-// chunks at a time.
+// They are made when somebody asks for the order by owner, and dropped when nobody has for a while. Making
+// them takes a look at every owner, which no event has to wait for: it is done a few chunks at a time.
 
 import (
 	"encoding/binary"
@@ -20,6 +19,7 @@ type ownerCodes struct {
 	next   int    // the chunk to look at next
 	prefix string // of all owners that were looked at, as shown
 	met    bool   // one was looked at
+	idle   int    // queries by another order since the last by owner
 }
 
 type ownerState uint8
@@ -68,7 +68,7 @@ func (o *ownerCodes) meet(t *Table, owner string) {
 
 // make takes the next steps, each a look at a chunk, and tells whether all is ready.
 func (o *ownerCodes) make(t *Table, steps *int) bool {
-	if o.state == ownersUnasked {
+	if o.idle = 0; o.state == ownersUnasked {
 		o.state, o.next, o.met = ownersCompared, 0, false
 	}
 	for ; o.state == ownersCompared && *steps > 0; *steps-- {
@@ -113,9 +113,9 @@ func (o *ownerCodes) codeChunk(t *Table, n int) {
 	}
 }
 
-// drop gives the numbers up.
-func (o *ownerCodes) drop(t *Table) {
-	if o.state == ownersUnasked {
+// rest takes note of a query that does without the numbers. After many the numbers are given up.
+func (o *ownerCodes) rest(t *Table) {
+	if o.idle++; o.state == ownersUnasked || o.idle < idleQueries {
 		return
 	}
 	*o = ownerCodes{}
