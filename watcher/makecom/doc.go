@@ -9,8 +9,8 @@
 // Its subjects:
 //
 //   - policy.go: the retry policy (mode, interval, attempts, batch size) and what follows from it for a single waiter.
-//   - forecast.go: Predict, the forecast for all waiters of one lock as it is now. It is a pure function, cheap enough
-//     to be asked for every visible row at every frame.
+//   - forecast.go: Predict, the forecast for all waiters of one lock as it is now. It is a pure function: by closed forms in
+//     microseconds, or in the mode Batch by many short simulations (trials.go) in about a millisecond.
 //   - scenario.go: Scenario, the one description of what arrives, who works on it, how a record is guarded and what goes
 //     wrong. Two engines read it, and both leave to schedule.go what starts when, and to summary.go what is counted.
 //   - simulate.go: the first engine, discrete events in virtual time. contest.go: the same for contenders of one key, from

@@ -2,11 +2,12 @@ package makecom
 
 // The forecast: when each waiter of a lock comes back, when it gets the lock, and whether it runs out of retries.
 //
-// F₀, when the present holder is done, is the smaller of its TTL left and typical hold − age. Where that difference is not
-// known or is used up, the holder is taken to be gone, and its lock to run to its TTL. A free lock has F₀ = now.
+// F₀, when the present holder is done, is the smaller of its TTL left and typical hold − age, where the typical hold is that
+// of holds that last as long as the present one did already. Where that difference is not known or is used up, the holder is
+// taken to be gone, and its lock to run to its TTL. A free lock has F₀ = now.
 //
-// From there Predict plays the waiters' future once, in expectation: waiters are not heads but probabilities of still being
-// there. A round is a set of retries that meet: one of them wins, each with the same chance, and the others come back
+// From there Predict plays the waiters' future. In the mode Batch it does so many times (trials.go). In the others once, in
+// expectation: waiters are not heads but probabilities of still being there. A round is a set of retries that meet: one of them wins, each with the same chance, and the others come back
 // one interval after their denial was answered, if they have a retry left.
 //
 //   - Sequential: a round is one retry, and none starts before the previous execution is done:
@@ -16,18 +17,17 @@ package makecom
 //     retry together win in round 1…m with equal chance: try j is at next + (j−1)(R+L), the mean next + (m−1)/2·(R+L), and
 //     with r retries left max(0, m−r)/m of them run out. Retries that are further apart than one hold do not meet and
 //     win side by side; spread over J seconds, about min(m, max(1, J/(H+J/m))) win per interval.
-//   - Batch: a round is the first few whose time has come (also one that comes due while a round is not full and still
-//     runs), and the next round starts when the winner is done.
 //
 // In the modes Sequential and Batch no retry starts while the holder still runs, since Make.com starts none while the
 // scenario runs. In Parallel, and against a holder that is gone, what comes before F₀ is denied and uses up a retry.
 //
 // This is exact where the same waiters meet again and again with equally many retries left, as after a burst. Elsewhere it
 // leaves out that the waiters' fortunes depend on each other. In its tests, against a Simulator that draws who is first, the risk
-// of all of them together is right within 3 %, and each one's within 4 %, but for a batch line so long that retries come
-// back before its end (at two seconds of work, some 85 waiters): there a single one's may be a quarter off.
+// of all of them together is right within 3 %, and each one's within 4 %.
 //
-// Times of acquiring are when the retry that wins starts; Redis grants it half a call later.
+// Times are those that a watcher of Redis sees. A denial is recorded in the middle of its call and answered half a call later,
+// and the retry that wins is granted the lock in the middle of its own: one call and one interval lie between the two. In
+// between, times of turns count without that call.
 
 import (
 	"math"
@@ -44,8 +44,15 @@ const LikelyRisk = 0.05
 // horizon is how far a forecast looks; what lies beyond counts as never. It keeps sums of durations from overflowing.
 const horizon = 50 * MaxInterval
 
-// tiny is the probability that counts as none.
-const tiny = 1e-9
+// tiny is the probability that counts as none, almost the one that is given where everything speaks against a waiter and
+// nothing rules it out.
+const (
+	tiny   = 1e-9
+	almost = 0.99
+)
+
+// goneAfter is how many times the longest known hold makes sure that a holder does not come back.
+const goneAfter = 2
 
 // Lock is a lock as the forecast sees it, at the moment of the forecast.
 type Lock struct {
@@ -55,13 +62,15 @@ type Lock struct {
 	Age      time.Duration // how long the present hold has lasted; with AgeKnown
 	AgeKnown bool
 	Typical  time.Duration // typical hold as seen in Redis, critical section + one call: the median of recent ones; 0: unknown
+	Lasts    time.Duration // what the present hold is expected to take in all, given its age; 0: Typical
+	Longest  time.Duration // the longest of the recent holds; 0: Typical
 	Latency  time.Duration // one call, request to answer; 0: DefaultLatency
 }
 
 // Waiter is work that was denied and is expected back. Those that Policy.Silent gives up are best left out.
 type Waiter struct {
 	Attempts   int       // denials, the first included
-	LastDenied time.Time // one after the moment of the forecast counts as at that moment: clocks differ
+	LastDenied time.Time // in Redis; one after the moment of the forecast counts as at that moment: clocks differ
 }
 
 // Exhaustion says in a word how likely a waiter is to run out of retries before it gets the lock.
@@ -71,7 +80,7 @@ const (
 	Unknown Exhaustion = ""        // nothing says when the lock will be free
 	None    Exhaustion = "none"    // a risk under LikelyRisk
 	Likely  Exhaustion = "likely"  // more than that
-	Certain Exhaustion = "certain" // no retry that is left can win
+	Certain Exhaustion = "certain" // no retry that is left can win: all come while a holder that is gone keeps the lock
 )
 
 // Forecast is what is to be expected for one waiter.
@@ -83,7 +92,7 @@ type Forecast struct {
 	// order given, those without a retry left behind all others.
 	Position     int
 	AttemptsLeft int
-	// AcquireP50 and AcquireP90 are the times by which it has the lock with a probability of 50 and 90 %. Zero where that is
+	// AcquireP50 and AcquireP90 are the times by which Redis has granted it the lock with a probability of 50 and 90 %. Zero where that is
 	// unknown, or where the risk of running out leaves no such time.
 	AcquireP50, AcquireP90 time.Time
 	// Risk is the probability of running out of retries, 0 to 1; 0 too where Exhaustion is Unknown.
@@ -128,6 +137,12 @@ func Predict(p Policy, l Lock, ws []Waiter, now time.Time) Result {
 	}
 	for _, i := range queue {
 		c.enter(i, end)
+	}
+	if c.places > 1 && !c.overlap && c.holdKnown && c.inLine() > 1 {
+		last := c.tried(end)
+		c.judge()
+		res.ClearsP50 = now.Add(last)
+		return res
 	}
 	c.play()
 	c.judge()
@@ -180,8 +195,11 @@ func (l Lock) limited() Lock {
 	if l.Latency <= 0 {
 		l.Latency = DefaultLatency
 	}
-	for _, d := range []*time.Duration{&l.TTL, &l.Age, &l.Typical, &l.Latency} {
+	for _, d := range []*time.Duration{&l.TTL, &l.Age, &l.Typical, &l.Lasts, &l.Longest, &l.Latency} {
 		*d = min(max(*d, 0), horizon)
+	}
+	if l.Lasts == 0 {
+		l.Lasts = l.Typical
 	}
 	return l
 }
@@ -191,8 +209,8 @@ func (l Lock) end() (after time.Duration, runs, known bool) {
 	switch {
 	case !l.Held:
 		return 0, false, true
-	case l.AgeKnown && l.Typical > l.Age:
-		after = l.Typical - l.Age
+	case l.AgeKnown && l.Lasts > l.Age:
+		after = l.Lasts - l.Age
 		if l.HasTTL {
 			after = min(after, l.TTL)
 		}
@@ -201,6 +219,11 @@ func (l Lock) end() (after time.Duration, runs, known bool) {
 		return l.TTL, false, true
 	}
 	return 0, false, false
+}
+
+// gone tells that the holder is, as far as its lock can show it: it has taken over twice as long as any hold that is known.
+func (l Lock) gone() bool {
+	return l.Held && l.AgeKnown && l.Typical > 0 && l.Age > goneAfter*max(l.Longest, l.Typical, l.Lasts)
 }
 
 // hold is H, how long each hold to come is taken to last: the typical one; where none is known the whole lease of the
@@ -222,6 +245,8 @@ type course struct {
 	fs        []Forecast
 	now       time.Time
 	overlap   bool          // rounds don't wait for each other (Parallel)
+	gone      bool          // the present holder is
+	call      time.Duration // L
 	places    float64       // waiters in a round, at most
 	every     time.Duration // R + L, from one retry of a waiter to its next
 	hold      time.Duration // H
@@ -253,7 +278,7 @@ type win struct {
 }
 
 func newCourse(p Policy, l Lock, fs []Forecast, now time.Time) *course {
-	c := &course{fs: fs, now: now, every: p.Interval + l.Latency}
+	c := &course{fs: fs, now: now, every: p.Interval + l.Latency, call: l.Latency, gone: l.gone()}
 	c.hold, c.holdKnown = l.hold()
 	c.done = c.hold + l.Latency
 	switch p.Mode {
@@ -274,7 +299,8 @@ func newCourse(p Policy, l Lock, fs []Forecast, now time.Time) *course {
 }
 
 // enter puts a waiter in line. Retries that come before the lock can be free are denied, without playing them; whoever
-// has no more than those is certain to run out. Where no retry starts before the holder is done, all wait for it.
+// has no more than those is all but certain to run out, and certain if the holder is gone. Where no retry starts before the
+// holder is done, all wait for it.
 func (c *course) enter(who int, end time.Duration) {
 	f := &c.fs[who]
 	if f.AttemptsLeft == 0 {
@@ -283,10 +309,12 @@ func (c *course) enter(who int, end time.Duration) {
 	}
 	c.stay[who] = -1
 	t := turn{at: f.Next.Sub(c.now), who: who, left: f.AttemptsLeft, stay: 1}
-	if c.idle == 0 && t.at < end {
-		denied := ceilDiv(end-t.at, c.every)
+	if reaches := t.at + c.call; c.idle == 0 && reaches < end {
+		denied := ceilDiv(end-reaches, c.every)
 		if denied >= time.Duration(t.left) {
-			c.stay[who] = 1
+			if c.stay[who] = 1; !c.gone {
+				c.stay[who] = almost
+			}
 			return
 		}
 		t.at, t.left = t.at+denied*c.every, t.left-int(denied)
@@ -298,10 +326,13 @@ func (c *course) enter(who int, end time.Duration) {
 func (c *course) play() {
 	for {
 		head := c.peek()
-		if head == nil || head.at > horizon {
+		if head == nil {
 			return
 		}
 		start := max(head.at, c.idle)
+		if start > horizon {
+			return
+		}
 		if start < c.freed {
 			c.again(c.pop(), start)
 			continue
@@ -351,14 +382,22 @@ func (c *course) share(start time.Duration, present float64) {
 		c.got[t.who] = after
 		f := &c.fs[t.who]
 		if reaches(before, after, 0.5) {
-			f.AcquireP50 = c.now.Add(at)
+			f.AcquireP50 = c.granted(at)
 		}
 		if reaches(before, after, 0.9) {
-			f.AcquireP90 = c.now.Add(at)
+			f.AcquireP90 = c.granted(at)
 		}
 		t.stay -= chance
 		c.again(t, at)
 	}
+}
+
+// granted is when Redis grants the lock to a turn of that time; zero for never.
+func (c *course) granted(at time.Duration) time.Time {
+	if at == never {
+		return time.Time{}
+	}
+	return c.now.Add(at + c.call)
 }
 
 // again puts a waiter that was denied at a retry that started then in line for the next one, if it has one.
@@ -420,6 +459,9 @@ func (c *course) clears(end time.Duration) time.Time {
 	}
 	return c.now.Add(last)
 }
+
+// inLine is how many wait for their first retry from now.
+func (c *course) inLine() int { return len(c.first.all) - c.first.from }
 
 // peek is the turn that comes next; nil where nobody is in line.
 func (c *course) peek() *turn {

@@ -10,7 +10,9 @@ package makecom
 
 import (
 	"container/heap"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -20,19 +22,51 @@ var epoch = time.Unix(0, 0)
 // Simulate plays the scenario in virtual time and tells what comes of it. tie draws who is first among those that come in
 // the same instant, the smaller number, as rand.Rand's Uint64 does; nil: as they come, so that every run is the same.
 func (s Scenario) Simulate(tie func() uint64) (Summary, error) {
+	return s.SimulateSeen(tie, nil)
+}
+
+// SimulateSeen is Simulate, and tells what a watcher of Redis would see of it, in the order in which it happens. A TTL that
+// is over is told when the next try meets it, or at the end.
+func (s Scenario) SimulateSeen(tie func() uint64, see func(Sight)) (Summary, error) {
 	if err := s.Validate(); err != nil {
 		return Summary{}, err
 	}
 	sim := newSimulation(s, tie)
+	sim.see = see
 	sim.store = memoryStore{}
 	sim.arrive(sim.now)
 	sim.play()
+	sim.sweep()
 	return sim.summary(sim.now, &Counted{Updates: sim.updates(), Value: sim.store.total(), Lost: sim.updates() - sim.store.total()}), nil
 }
+
+// Sight is what a watcher of Redis sees of a simulation.
+type Sight struct {
+	What     SightOf
+	At       time.Duration // since the webhooks arrived
+	Key      string
+	Work     string        // who was granted or denied the lock
+	Attempts int           // tries of that work so far, this one included
+	Fence    int64         // of the hold
+	TTL      time.Duration // of a hold that begins; 0: none
+}
+
+// SightOf says what is seen.
+type SightOf string
+
+// What is seen. Nothing is seen of a holder that crashed.
+const (
+	SightGranted  SightOf = "granted"
+	SightDenied   SightOf = "denied"
+	SightReleased SightOf = "released" // by its owner
+	SightRemoved  SightOf = "removed"  // by somebody else's DEL
+	SightExpired  SightOf = "expired"
+)
 
 // simulation is one run of a scenario in virtual time.
 type simulation struct {
 	*schedule
+	see   func(Sight) // may be nil
 	now   time.Time
 	tie   func() uint64
 	redis limiter
@@ -202,9 +236,11 @@ func (s *simulation) reach(e *simulated) {
 		s.locks[e.job.key] = l
 	case l.fence != 0 && (l.until.IsZero() || l.until.After(e.at)):
 		*out = report{what: denied, at: answered}
+		s.tell(SightDenied, e, l, e.at)
 		e.goes(ending, answered)
 		return
 	}
+	s.expire(e.job.key, l)
 	s.fence++
 	e.fence = s.fence
 	if s.Guard != GuardNone {
@@ -212,6 +248,7 @@ func (s *simulation) reach(e *simulated) {
 		if s.TTL > 0 {
 			l.until = e.at.Add(s.TTL)
 		}
+		s.tell(SightGranted, e, l, e.at)
 	}
 	section, crashes := s.hold(s.holds.number(e.job))
 	*out = report{what: done, held: true, entered: answered, left: answered.Add(section)}
@@ -239,7 +276,43 @@ func (s *simulation) release(e *simulated) {
 	}
 	if mine || s.Guard == GuardDelete {
 		out.removed = !mine && !free
+		if mine {
+			s.tell(SightReleased, e, l, e.at)
+		} else if out.removed {
+			s.tell(SightRemoved, e, l, e.at)
+		} else {
+			s.expire(e.job.key, l)
+		}
 		l.fence = 0
+	}
+}
+
+// tell lets the watcher see what an execution did to a lock.
+func (s *simulation) tell(what SightOf, e *simulated, l *lease, at time.Time) {
+	if s.see == nil {
+		return
+	}
+	sight := Sight{What: what, At: at.Sub(epoch), Key: e.job.key, Work: e.job.work, Attempts: e.job.tries, Fence: l.fence}
+	if what == SightGranted {
+		sight.TTL = s.TTL
+	}
+	s.see(sight)
+}
+
+// expire tells that a hold is over whose TTL is, if there is one.
+func (s *simulation) expire(key string, l *lease) {
+	if s.see != nil && l.fence != 0 {
+		s.see(Sight{What: SightExpired, At: l.until.Sub(epoch), Key: key, Fence: l.fence})
+	}
+}
+
+// sweep tells of the holds that nobody ended, as their TTL does after the end.
+func (s *simulation) sweep() {
+	for _, key := range slices.Sorted(maps.Keys(s.locks)) {
+		if l := s.locks[key]; !l.until.IsZero() {
+			s.expire(key, l)
+			l.fence = 0
+		}
 	}
 }
 
