@@ -16,6 +16,8 @@ type extra struct {
 	work    Text  // of the hold, if its waiter is known
 	last    *End  // of a lock that is free: how it became so; nil if no end was seen
 
+	forecast *forecast // the last one; nil if something happened since
+
 	special uint32 // place in Table.special
 	counted uint32 // place in Table.counted
 	queued  uint64 // place in Table.free

@@ -134,6 +134,28 @@ func (d *durations) quantile(share float64) time.Duration {
 	return d.sorted[min(int(share*float64(n)), n-1)]
 }
 
+// lasting is what a hold takes in all that has lasted so long already: the median of those that lasted longer; 0 where none
+// did. It is that until the hold has lasted as long as the first of them.
+func (d *durations) lasting(age time.Duration) (all, until time.Duration) {
+	n := d.known()
+	if n == 0 {
+		return 0, 0
+	}
+	i, _ := slices.BinarySearch(d.sorted[:n], age+1)
+	if i == n {
+		return 0, unusual
+	}
+	return d.sorted[i+(n-i)/2], d.sorted[i]
+}
+
+// longest is the longest hold that is remembered; 0 where none is known.
+func (d *durations) longest() time.Duration {
+	if n := d.known(); n > 0 {
+		return d.sorted[n-1]
+	}
+	return 0
+}
+
 // usual is what a hold that is not overdue does not exceed; unusual where too few holds are known.
 func (d *durations) usual() time.Duration {
 	if d.known() < holdsEnough {

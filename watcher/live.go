@@ -6,6 +6,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"locktop/watcher/makecom"
 )
 
 // How a view is prepared; variables so that tests can have it done in many steps with few locks.
@@ -37,6 +39,20 @@ func (l *Live) Run(ctx context.Context, s Source, also func(Event)) error {
 			also(e)
 		}
 	})
+}
+
+// Scoring is Table.Scoring; it is to be called before Run.
+func (l *Live) Scoring(policy makecom.Policy, latency time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.table.Scoring(policy, latency)
+}
+
+// Score is Table.Score.
+func (l *Live) Score() Score {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.table.Score()
 }
 
 // Version grows with every event that changes anything to be seen.

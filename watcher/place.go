@@ -192,8 +192,8 @@ func (o *ordering) ofSpecial(s *special, q Query, now time.Time) place {
 		}
 	case ByClears:
 		if s.earliest != never {
-			if _, result := o.t.forecast(s.row, q, now); !result.ClearsP50.IsZero() {
-				m.clears = o.t.moment(result.ClearsP50)
+			if f := o.t.forecast(s.row, q, now); !f.ClearsP50.IsZero() {
+				m.clears = o.t.moment(f.ClearsP50)
 			}
 		}
 	case ByState:

@@ -284,12 +284,16 @@ func (t *plainTable) Detail(key string, q Query, now time.Time) (Detail, bool) {
 	}
 	expected, result := t.forecast(l, q, now)
 	for i, w := range expected {
-		d.Waiters = append(d.Waiters, Forecast{w, result.Waiters[i]})
+		d.Waiters = append(d.Waiters, Forecast{w, result.Waiters[i], t.late(l, w, q, now)})
 	}
 	slices.SortStableFunc(d.Waiters, func(a, b Forecast) int { return a.Position - b.Position })
 	for _, w := range l.Waiters {
-		if q.Policy.AttemptsLeft(w.Attempts) == 0 && !q.Policy.Silent(w.Last, now) {
+		silent, left := q.Policy.Silent(w.Last, now), q.Policy.AttemptsLeft(w.Attempts)
+		if left == 0 && !silent {
 			d.Exhausted = append(d.Exhausted, w)
+		}
+		if left > 0 && silent && now.Before(w.Last.Add(4*q.Policy.Interval)) {
+			d.Gone = append(d.Gone, w)
 		}
 	}
 	return d, true
@@ -339,7 +343,17 @@ func (t *plainTable) forecast(l *plainLock, q Query, now time.Time) ([]Waiter, m
 	if len(ws) == 0 {
 		return nil, makecom.Result{}
 	}
-	lock := makecom.Lock{Latency: q.Latency, Typical: plainQuantile(t.families[FamilyOf(l.Key.Raw())], 0.5)}
+	lock := t.predictable(l, now)
+	lock.Latency = q.Latency
+	return expected, makecom.Predict(q.Policy, lock, ws, now)
+}
+
+func (t *plainTable) predictable(l *plainLock, now time.Time) makecom.Lock {
+	family := t.families[FamilyOf(l.Key.Raw())]
+	lock := makecom.Lock{Typical: plainQuantile(family, 0.5)}
+	if len(family) > 0 {
+		lock.Longest = slices.Max(family)
+	}
 	if h := l.Hold; h != nil {
 		lock.Held = true
 		if !h.Until.IsZero() {
@@ -347,9 +361,38 @@ func (t *plainTable) forecast(l *plainLock, q Query, now time.Time) ([]Waiter, m
 		}
 		if !h.Since.IsZero() {
 			lock.AgeKnown, lock.Age = true, max(now.Sub(h.Since), 0)
+			var longer []time.Duration
+			for _, d := range family {
+				if d > lock.Age {
+					longer = append(longer, d)
+				}
+			}
+			lock.Lasts = plainQuantile(longer, 0.5)
 		}
 	}
-	return expected, makecom.Predict(q.Policy, lock, ws, now)
+	return lock
+}
+
+func (t *plainTable) late(l *plainLock, w Waiter, q Query, now time.Time) time.Duration {
+	lock := t.predictable(l, now)
+	back := w.Last.Add(q.Policy.Interval)
+	if q.Policy.Mode != makecom.Parallel {
+		if lock.Held && (!lock.AgeKnown || lock.Age < lock.Lasts) {
+			return 0
+		}
+		busy := []time.Time{back}
+		if l.Hold == nil && l.Last != nil {
+			busy = append(busy, l.Last.At)
+		}
+		for _, other := range l.Waiters {
+			busy = append(busy, other.Last)
+		}
+		back = slices.MaxFunc(busy, time.Time.Compare)
+	}
+	if d := now.Sub(back); d > q.Latency+max(q.Policy.Interval/60, 2*q.Latency) {
+		return d
+	}
+	return 0
 }
 
 // sortRows puts the most pressing first: the worst state, the longest held, the least TTL, the

@@ -82,7 +82,8 @@ type Table struct {
 	denials denialRate
 	version uint64
 	serial  uint64
-	scratch picker // what a view works with, kept for the next
+	scratch picker  // what a view works with, kept for the next
+	scorer  *scorer // nil: forecasts are not compared with what happens
 }
 
 // NewTable is an empty table that has not heard of anything.
@@ -114,10 +115,16 @@ func (t *Table) Apply(e Event) {
 	if t.base.IsZero() {
 		t.base = e.Time
 	}
+	if t.scorer != nil {
+		t.scorer.advance(t, e.Time)
+	}
 	if e.Type.ofWatching() {
 		t.history.add(&e, 0)
 	} else {
 		t.applyLock(&e)
+		if t.scorer != nil {
+			t.scorer.see(t, &e)
+		}
 	}
 	t.forget(e.Time)
 }
@@ -129,6 +136,9 @@ func (t *Table) applyLock(e *Event) {
 	}
 	t.unsettle(row)
 	l := t.locks.At(row)
+	if l.extra != nil {
+		l.extra.forecast = nil
+	}
 	if e.Node != "" {
 		l.node = t.nodeNumber(e.Node)
 	}

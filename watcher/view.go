@@ -83,6 +83,7 @@ type Row struct {
 type Forecast struct {
 	Waiter
 	makecom.Forecast
+	Late time.Duration // since it should have come back; 0 where it is on time, or its turn has not come
 }
 
 // Detail is everything about one lock.
@@ -91,11 +92,13 @@ type Detail struct {
 	Waiters   []Forecast // in the order in which they come back
 	NotListed int64      // waiters of whom only the number is known
 	Exhausted []Waiter   // works that used up their attempts and do not come back by themselves
+	Gone      []Waiter   // works that should have come back and did not: nothing was heard of them for two intervals, or up to four
 	// Events are the last ones, oldest first. Of a hold whose events are forgotten it is its
 	// beginning, made again from what is known of the hold and so marked as inferred.
 	Events  []Event
 	Typical time.Duration
-	Known   int // holds of the family that Typical is the median of
+	Known   int   // holds of the family that Typical is the median of
+	Score   Score // of the family's last forecasts; nothing where forecasts are not compared with what happens
 }
 
 // Figures are the numbers of the header.
@@ -146,15 +149,20 @@ func (t *Table) Detail(key string, q Query, now time.Time) (Detail, bool) {
 	l, family := t.locks.At(row), t.families.of(key)
 	d := Detail{
 		Row: t.row(row, q, now), Events: t.eventsOf(row), NotListed: l.counts().NotListed,
-		Typical: family.quantile(0.5), Known: family.known(),
+		Typical: family.quantile(0.5), Known: family.known(), Score: t.ScoreOf(key),
 	}
-	expected, result := t.forecast(row, q, now)
-	for i, w := range expected {
-		d.Waiters = append(d.Waiters, Forecast{w, result.Waiters[i]})
+	f := t.forecast(row, q, now)
+	for i, w := range f.expected {
+		d.Waiters = append(d.Waiters, Forecast{Waiter: w, Forecast: f.Waiters[i], Late: t.late(row, w, q, now)})
 	}
 	slices.SortStableFunc(d.Waiters, func(a, b Forecast) int { return a.Position - b.Position })
 	for _, w := range l.waiters() {
-		if q.Policy.AttemptsLeft(w.Attempts) == 0 && !q.Policy.Silent(w.Last, now) {
+		switch silent := q.Policy.Silent(w.Last, now); {
+		case q.Policy.AttemptsLeft(w.Attempts) > 0:
+			if silent && now.Sub(w.Last) < goneShown*q.Policy.Interval {
+				d.Gone = append(d.Gone, w)
+			}
+		case !silent:
 			d.Exhausted = append(d.Exhausted, w)
 		}
 	}
@@ -228,53 +236,20 @@ func (t *Table) row(row uint32, q Query, now time.Time) Row {
 	}
 	if r.Recorded {
 		counts := l.counts()
-		expected, result := t.forecast(row, q, now)
-		r.Denied, r.Overruns, r.Overlaps = counts.Denied, counts.Overruns, counts.Overlaps
-		r.Waiting = len(expected) + int(counts.NotListed)
-		for _, f := range result.Waiters {
-			if r.NextRetry.IsZero() || f.Next.Before(r.NextRetry) {
-				r.NextRetry = f.Next
+		r.Denied, r.Overruns, r.Overlaps, r.Waiting = counts.Denied, counts.Overruns, counts.Overlaps, int(counts.NotListed)
+		f := t.forecast(row, q, now)
+		r.Waiting += len(f.expected)
+		for i := range f.expected {
+			if next := q.Policy.Next(f.expected[i].Last, now); r.NextRetry.IsZero() || next.Before(r.NextRetry) {
+				r.NextRetry = next
 			}
 		}
-		if len(expected) > 0 {
-			r.Clears = result.ClearsP50
+		if len(f.expected) > 0 {
+			r.Clears = f.ClearsP50
 		}
 	}
 	family := t.families.of(l.key)
 	t.judge(&r, largest, l.overran(), family, q.MaxTTL, m)
 	r.Why = why(&r, family, q.MaxTTL)
 	return r
-}
-
-// expects tells whether the policy lets a waiter come back.
-func expects(p makecom.Policy, w *Waiter, now time.Time) bool {
-	return p.AttemptsLeft(w.Attempts) > 0 && !p.Silent(w.Last, now)
-}
-
-// forecast leaves out the waiters that the policy does not expect back.
-func (t *Table) forecast(row uint32, q Query, now time.Time) ([]Waiter, makecom.Result) {
-	var expected []Waiter
-	var ws []makecom.Waiter
-	l := t.locks.At(row)
-	for _, w := range l.waiters() {
-		if expects(q.Policy, &w, now) {
-			expected = append(expected, w)
-			ws = append(ws, makecom.Waiter{Attempts: w.Attempts, LastDenied: w.Last})
-		}
-	}
-	if len(ws) == 0 {
-		return nil, makecom.Result{}
-	}
-	lock := makecom.Lock{Latency: q.Latency, Typical: t.families.of(l.key).quantile(0.5)}
-	c, i := t.chunk(row)
-	if m := t.moment(now); c.flags[i]&isHeld != 0 {
-		lock.Held = true
-		if c.until[i] != never {
-			lock.HasTTL, lock.TTL = true, time.Duration(max(c.until[i]-m, 0))
-		}
-		if c.since[i] != unknownTime {
-			lock.AgeKnown, lock.Age = true, time.Duration(max(m-c.since[i], 0))
-		}
-	}
-	return expected, makecom.Predict(q.Policy, lock, ws, now)
 }

@@ -6,17 +6,17 @@ package makecom
 // of holds that last as long as the present one did already. Where that difference is not known or is used up, the holder is
 // taken to be gone, and its lock to run to its TTL. A free lock has F₀ = now.
 //
-// From there Predict plays the waiters' future. In the mode Batch it does so many times (trials.go). In the others once, in
-// expectation: waiters are not heads but probabilities of still being there. A round is a set of retries that meet: one of them wins, each with the same chance, and the others come back
+// From there Predict plays the waiters' future. In the mode Batch, and in Parallel where retries are spread over more than
+// half a call, it does so many times (trials.go). Otherwise once, in expectation: waiters are not heads but probabilities of
+// still being there. A round is a set of retries that meet: one of them wins, each with the same chance, and the others come back
 // one interval after their denial was answered, if they have a retry left.
 //
 //   - Sequential: a round is one retry, and none starts before the previous execution is done:
 //     Aᵢ = max(nextᵢ, Fᵢ₋₁), Fᵢ = Aᵢ + C. Nobody runs out as long as holders release.
-//   - Parallel: a round is everybody whose retry falls within one hold H of the first that finds the lock free. For them
-//     there is one opening, and who arrives first is a matter of milliseconds that no policy promises. m waiters that
-//     retry together win in round 1…m with equal chance: try j is at next + (j−1)(R+L), the mean next + (m−1)/2·(R+L), and
-//     with r retries left max(0, m−r)/m of them run out. Retries that are further apart than one hold do not meet and
-//     win side by side; spread over J seconds, about min(m, max(1, J/(H+J/m))) win per interval.
+//   - Parallel: a round is everybody whose retry comes with the first that finds the lock free: who arrives first is a matter
+//     of milliseconds that no policy promises. m waiters that retry together win in round 1…m with equal chance: try j is at
+//     next + (j−1)(R+L), the mean next + (m−1)/2·(R+L), and with r retries left max(0, m−r)/m of them run out. Retries that
+//     are spread over J seconds win side by side, about min(m, max(1, J/(H+J/m))) per interval.
 //
 // In the modes Sequential and Batch no retry starts while the holder still runs, since Make.com starts none while the
 // scenario runs. In Parallel, and against a holder that is gone, what comes before F₀ is denied and uses up a retry.
@@ -48,7 +48,7 @@ const horizon = 50 * MaxInterval
 // nothing rules it out.
 const (
 	tiny   = 1e-9
-	almost = 0.99
+	almost = 0.999
 )
 
 // goneAfter is how many times the longest known hold makes sure that a holder does not come back.
@@ -106,6 +106,9 @@ type Result struct {
 	// ClearsP50 is when, with a probability of 50 %, the holder and after it the last waiter that gets in are done. Zero
 	// where unknown, and for a free lock that nobody will get.
 	ClearsP50 time.Time
+	// Until is when time alone, without anything happening to the lock, changes the forecast: before that the same question
+	// has the same answer. The moment of the forecast, or before, where it changes all the time.
+	Until time.Time
 }
 
 // Predict says what is to be expected for each waiter of a lock, at now. The policy should be valid; values that are not
@@ -120,7 +123,7 @@ func Predict(p Policy, l Lock, ws []Waiter, now time.Time) Result {
 			f.Risk, f.Exhaustion = 1, Certain
 			continue
 		}
-		f.Next = p.nextFrom(w, now)
+		f.Next = p.Next(w.LastDenied, now)
 	}
 	queue := line(ws, res.Waiters)
 	for n, i := range queue {
@@ -128,6 +131,16 @@ func Predict(p Policy, l Lock, ws []Waiter, now time.Time) Result {
 	}
 
 	end, runs, known := l.end()
+	res.Until = now.Add(l.steady(end))
+	for i, w := range ws {
+		switch f := &res.Waiters[i]; {
+		case f.AttemptsLeft == 0:
+		case w.LastDenied.After(now) || !f.Next.After(now):
+			res.Until = now
+		case f.Next.Before(res.Until):
+			res.Until = f.Next
+		}
+	}
 	if !known {
 		return res
 	}
@@ -138,7 +151,7 @@ func Predict(p Policy, l Lock, ws []Waiter, now time.Time) Result {
 	for _, i := range queue {
 		c.enter(i, end)
 	}
-	if c.places > 1 && !c.overlap && c.holdKnown && c.inLine() > 1 {
+	if c.needsTrials() {
 		last := c.tried(end)
 		c.judge()
 		res.ClearsP50 = now.Add(last)
@@ -170,9 +183,9 @@ func line(ws []Waiter, fs []Forecast) []int {
 	return order
 }
 
-// nextFrom is when a waiter comes back, seen from now: never before now, and at most one interval away.
-func (p Policy) nextFrom(w Waiter, now time.Time) time.Time {
-	next := p.NextRetry(w.LastDenied)
+// Next is when work comes back that was last denied then, seen from now: never before now, and at most one interval away.
+func (p Policy) Next(lastDenied, now time.Time) time.Time {
+	next := p.NextRetry(lastDenied)
 	if next.Before(now) {
 		return now
 	}
@@ -224,6 +237,24 @@ func (l Lock) end() (after time.Duration, runs, known bool) {
 // gone tells that the holder is, as far as its lock can show it: it has taken over twice as long as any hold that is known.
 func (l Lock) gone() bool {
 	return l.Held && l.AgeKnown && l.Typical > 0 && l.Age > goneAfter*max(l.Longest, l.Typical, l.Lasts)
+}
+
+// steady is for how long the lock says the same of itself, while nothing happens to it.
+func (l Lock) steady(end time.Duration) time.Duration {
+	d := time.Duration(horizon)
+	if !l.Held {
+		return d
+	}
+	if l.Typical == 0 && l.HasTTL && !l.AgeKnown || l.HasTTL && l.TTL == 0 {
+		return 0
+	}
+	if end > 0 {
+		d = end
+	}
+	if gone := goneAfter*max(l.Longest, l.Typical, l.Lasts) - l.Age; l.AgeKnown && gone >= 0 {
+		d = min(d, gone)
+	}
+	return d
 }
 
 // hold is H, how long each hold to come is taken to last: the typical one; where none is known the whole lease of the
@@ -460,8 +491,18 @@ func (c *course) clears(end time.Duration) time.Time {
 	return c.now.Add(last)
 }
 
-// inLine is how many wait for their first retry from now.
-func (c *course) inLine() int { return len(c.first.all) - c.first.from }
+// needsTrials tells that there is no closed form: more than one in line, in batches, or in parallel where not all of them
+// retry within half a call.
+func (c *course) needsTrials() bool {
+	line := c.first.all[c.first.from:]
+	if !c.holdKnown || len(line) < 2 {
+		return false
+	}
+	if c.overlap {
+		return line[len(line)-1].at > line[0].at+c.call/2
+	}
+	return c.places > 1
+}
 
 // peek is the turn that comes next; nil where nobody is in line.
 func (c *course) peek() *turn {

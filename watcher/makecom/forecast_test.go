@@ -211,7 +211,7 @@ func TestParallelRetryingTogetherIsUniformOverTheRounds(t *testing.T) {
 	}
 }
 
-func TestParallelRetriesFurtherApartThanAHoldDoNotMeet(t *testing.T) {
+func TestParallelRetriesThatAreApartGetTheLockInTheirOrder(t *testing.T) {
 	const s = time.Second
 	tests := []struct {
 		name string
@@ -220,8 +220,9 @@ func TestParallelRetriesFurtherApartThanAHoldDoNotMeet(t *testing.T) {
 	}{
 		{"ten seconds apart", due(1, 0, 10*s, 20*s), []string{"0s/0s", "10s/10s", "20s/20s"}},
 		{"just a hold apart", due(1, 0, hold), []string{"0s/0s", "2.045s/2.045s"}},
-		{"just under a hold apart they compete", due(1, 0, hold-1), []string{"0s/1m0.045s", "2.044999999s/1m2.089999999s"}},
-		{"two pairs", due(1, 0, s, 30*s, 31*s), []string{"0s/1m0.045s", "1s/1m1.045s", "30s/1m30.045s", "31s/1m31.045s"}},
+		{"just under a hold apart the second is denied", due(1, 0, hold-1), []string{"0s/0s", "1m2.089999999s/1m2.089999999s"}},
+		{"half a call apart they compete", due(1, 0, 10*time.Millisecond, call/2, 30*s), []string{"1m0.045s/2m0.09s", "1m0.055s/2m0.1s", "1m0.0675s/2m0.1125s", "30s/30s"}},
+		{"two that come first and two that are denied", due(1, 0, s, 30*s, 31*s), []string{"0s/0s", "1m1.045s/1m1.045s", "30s/30s", "1m31.045s/1m31.045s"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -425,6 +426,7 @@ func TestForecastAgreesWithManySimulationsThatDrawWhoIsFirst(t *testing.T) {
 		off  float64 // by how much a probability may be wrong; the simulation's own error is 0.03, that of trials about as much
 	}{
 		{"parallel, together", mode(Parallel), free, together(14, 1, time.Second), 0.04},
+		{"parallel, spread", mode(Parallel), free, due(4, 0, 0, 0, time.Second, 3*time.Second, 3*time.Second, 3*time.Second), 0.06},
 		{"parallel, unequal attempts", mode(Parallel), free, append(together(4, 8, 0), together(8, 4, 0)...), 0.04},
 		{"batch of three", DefaultPolicy, held, line(9, 1), 0.06},
 		{"batch, a long line", DefaultPolicy, held, line(60, 5), 0.08},

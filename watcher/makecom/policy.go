@@ -138,6 +138,12 @@ func (p Policy) Silent(lastDenied, now time.Time) bool {
 	return now.Sub(lastDenied) >= 2*p.Interval
 }
 
+// Grace is how much later than reckoned is still on time: a sixtieth of the interval, which is a second of a minute, and no
+// less than two calls.
+func (p Policy) Grace(latency time.Duration) time.Duration {
+	return max(p.Interval/60, 2*latency)
+}
+
 // FirstToWin is the number, from 1, of the first retry that can win against a holder that crashed just after taking the
 // lock: its TTL runs to the end, and retries come every interval + latency: max(1, ⌈ttl / (interval + latency)⌉). Work
 // with fewer retries than that is certain to run out.

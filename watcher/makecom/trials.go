@@ -1,13 +1,14 @@
 package makecom
 
-// Trials: the waiters' future played many times, each time with another luck. In the mode Batch who meets whom depends on who
-// won before, and no closed form is of use: a forecast there is what came of so many short simulations from the present
-// state of the lock.
+// Trials: the waiters' future played many times, each time with another luck. In the mode Batch, and in Parallel where not all
+// retry together, who meets whom depends on who won before, and no closed form is of use: a forecast there is what came of
+// so many short simulations from the present state of the lock.
 //
-// A trial follows the rules of contest.go, without its bookkeeping: a batch is the first few whose time has come, and those
-// that come due while it is not full and its winner still holds the lock; the next one starts when the winner is done. Those
-// that start within half a call of the first have the same chance to reach Redis first; who joins later is denied. In which
-// order the losers come back is for chance to say as well.
+// A trial follows the rules of contest.go, without its bookkeeping. In Parallel a retry that finds the lock free gets it, and
+// keeps it for one hold. In Batch a batch is the first few whose time has come, and those that come due while it is not full
+// and runs; the next one starts when its winner is done. Those that start within half a call of the first, the rivals, have
+// the same chance to reach Redis first; who comes later, and before the lock is free again, is denied. In which order rivals
+// come back is for chance to say as well.
 //
 // The luck is drawn from the same numbers each time, so that the same question has the same answer, and what is on the
 // screen changes when the lock does and not by itself.
@@ -18,125 +19,192 @@ import (
 	"time"
 )
 
-// How many trials a forecast rests on. A probability of one half is off by 1.6 % then (standard error), by 2.5 % in a line of
-// 50, and by 6 % with the fewest, which a line of hundreds gets.
+// How many trials a forecast rests on. A probability of one half is off by 1.6 % then (standard error), by 2.5 % in a batch
+// line of 50, and by 9 % with the fewest, which hundreds of waiters with hundreds of attempts get.
 const (
 	trialsAtMost  = 1000
-	trialsAtLeast = 64
+	trialsAtLeast = 32
 	triesInAll    = 60_000 // of all trials together, about: they take a millisecond or two
 )
 
 // never is when a waiter gets the lock that runs out.
 const never = time.Duration(1<<63 - 1)
 
-// trials is what came of all trials.
+// trials are the trials of those who are in line.
 type trials struct {
-	n    int
-	got  []time.Duration // n of each waiter in line: when it starts the try that wins; or never
-	last []time.Duration // n: when the last of all is done
+	*course
+	line []turn
+	end  time.Duration // when the holder is done
+	luck *rand.PCG
+
+	first, back []turn // who is to come: for the first time, and, from number from on, again
+	from        int
+	rivals      []turn
+	tries       int
+	drawn       bool          // luck was needed
+	last        time.Duration // when the last that got in is done
+	got         []time.Duration
 }
 
-// trials plays those who are in line.
-func (c *course) trials(end time.Duration) trials {
-	line := c.first.all[c.first.from:]
-	places := int(c.places)
-	n := triesInAll / max(1, len(line)*min(places, len(line)/2+1))
-	t := trials{n: min(max(n, trialsAtLeast), trialsAtMost)}
-	t.got, t.last = make([]time.Duration, len(line)*t.n), make([]time.Duration, t.n)
-	luck := rand.NewPCG(1, 2)
-	back := make([]turn, 0, 4*len(line))
-	round := make([]turn, 0, min(places, len(line)))
-	for i := range t.n {
-		t.last[i] = end
-		first, idle := line, c.idle
-		back, from := back[:0], 0
-		for {
-			round = round[:0]
-			start := never
-			for len(round) < places {
-				var next turn
-				fresh := len(first) > 0 && (from == len(back) || first[0].at <= back[from].at)
-				switch {
-				case fresh:
-					next = first[0]
-				case from < len(back):
-					next = back[from]
-				default:
-					next.at = never
-				}
-				if len(round) == 0 {
-					start = max(next.at, idle)
-				}
-				if next.at == never || next.at > start && next.at >= start+c.hold {
-					break
-				}
-				if fresh {
-					next.who = len(line) - len(first) // its place in the line
-					first = first[1:]
-				} else {
-					from++
-				}
-				round = append(round, next)
-			}
-			if len(round) == 0 || start > horizon {
-				break
-			}
-			rivals := 1
-			for rivals < len(round) && round[rivals].at <= start+c.call/2 {
-				rivals++
-			}
-			if rivals > 1 {
-				for k := range rivals - 1 { // the rivals in any order
-					other := k + int(luck.Uint64()>>33*uint64(rivals-k)>>31)
-					round[k], round[other] = round[other], round[k]
-				}
-			}
-			for k := range round {
-				r := &round[k]
-				at := max(r.at, start)
-				switch {
-				case k == 0:
-					t.got[r.who*t.n+i] = at
-					t.last[i] = max(t.last[i], at+c.done)
-					idle = at + c.done
-				case r.left == 1:
-					t.got[r.who*t.n+i] = never
-				default:
-					back = append(back, turn{at: at + c.every, who: r.who, left: r.left - 1})
-					for n := len(back) - 1; n > from && back[n-1].at > back[n].at; n-- { // rivals that were swapped
-						back[n-1], back[n] = back[n], back[n-1]
-					}
-				}
-			}
-		}
-		for ; len(first) > 0; first = first[1:] { // beyond the horizon
-			t.got[(len(line)-len(first))*t.n+i] = never
-		}
-		for ; from < len(back); from++ {
-			t.got[back[from].who*t.n+i] = never
-		}
-	}
-	return t
-}
-
-// tried writes down what came of the trials: of everyone in line its chances, and when all are done.
+// tried writes down what comes of many trials: of everyone in line its chances. It gives when all are done, as probable as
+// not.
 func (c *course) tried(end time.Duration) time.Duration {
-	t := c.trials(end)
-	for place, turn := range c.first.all[c.first.from:] {
-		got := t.got[place*t.n : (place+1)*t.n]
-		slices.Sort(got)
-		f := &c.fs[turn.who]
-		f.AcquireP50 = c.granted(quantile(got, 0.5))
-		f.AcquireP90 = c.granted(quantile(got, 0.9))
-		in, _ := slices.BinarySearch(got, never)
-		// That it never got in does not make it certain that it won't.
-		c.stay[turn.who] = min(float64(t.n-in)/float64(t.n), almost)
+	line := c.first.all[c.first.from:]
+	t := trials{course: c, line: line, end: end, luck: rand.NewPCG(1, 2), back: make([]turn, 0, 4*len(line))}
+	n := 1 // where nothing is left to chance, one says it all
+	if t.play(make([]time.Duration, len(line))); t.drawn {
+		n = min(max(triesInAll/max(1, t.tries), trialsAtLeast), trialsAtMost)
 	}
-	slices.Sort(t.last)
-	return quantile(t.last, 0.5)
+	got, last := make([]time.Duration, n*len(line)), make([]time.Duration, n) // of each trial
+	for i := range n {
+		t.play(got[i*len(line):][:len(line)])
+		last[i] = t.last
+	}
+	one := make([]time.Duration, n)
+	for place, turn := range line {
+		for i := range one {
+			one[i] = got[i*len(line)+place]
+		}
+		slices.Sort(one)
+		f := &c.fs[turn.who]
+		f.AcquireP50, f.AcquireP90 = c.granted(quantile(one, 0.5)), c.granted(quantile(one, 0.9))
+		in, _ := slices.BinarySearch(one, never)
+		// That it never got in does not make it certain that it won't.
+		c.stay[turn.who] = min(float64(n-in)/float64(n), almost)
+	}
+	slices.Sort(last)
+	return quantile(last, 0.5)
 }
 
 // quantile is the time by which so many of all sorted ones are.
 func quantile(sorted []time.Duration, share float64) time.Duration {
 	return sorted[int(share*float64(len(sorted))+1-tiny)-1]
+}
+
+// play is one trial. It says of each in line when it starts the try that wins.
+func (t *trials) play(got []time.Duration) {
+	t.got, t.first, t.back, t.from, t.last, t.tries = got, t.line, t.back[:0], 0, t.end, 0
+	for i := range t.got {
+		t.got[i] = never
+	}
+	if t.overlap {
+		t.playParallel()
+	} else {
+		t.playBatches()
+	}
+}
+
+func (t *trials) playParallel() {
+	freed := time.Duration(0)
+	for {
+		next, ok := t.next(horizon)
+		if !ok {
+			return
+		}
+		if next.at < freed {
+			t.deny(&next, next.at)
+			continue
+		}
+		t.rivals = append(t.rivals[:0], next)
+		for {
+			rival, ok := t.next(next.at + t.call/2)
+			if !ok {
+				break
+			}
+			t.rivals = append(t.rivals, rival)
+		}
+		t.shuffle(t.rivals)
+		winner := &t.rivals[0]
+		freed = winner.at + t.hold
+		t.grant(winner, winner.at)
+		for i := range t.rivals[1:] {
+			t.deny(&t.rivals[1+i], t.rivals[1+i].at)
+		}
+	}
+}
+
+func (t *trials) playBatches() {
+	for idle := t.idle; ; {
+		head, ok := t.next(horizon)
+		if !ok {
+			return
+		}
+		start := max(head.at, idle)
+		if start > horizon {
+			return
+		}
+		t.rivals = append(t.rivals[:0], head)
+		for float64(len(t.rivals)) < t.places {
+			rival, ok := t.next(start + t.call/2)
+			if !ok {
+				break
+			}
+			t.rivals = append(t.rivals, rival)
+		}
+		t.shuffle(t.rivals)
+		at := max(t.rivals[0].at, start)
+		t.grant(&t.rivals[0], at)
+		freed := at + t.hold
+		idle = at + t.done
+		for i := range t.rivals[1:] {
+			t.deny(&t.rivals[1+i], max(t.rivals[1+i].at, start))
+		}
+		for size := len(t.rivals); float64(size) < t.places; size++ {
+			late, ok := t.next(idle - 1)
+			if !ok {
+				break
+			}
+			if late.at < freed {
+				t.deny(&late, late.at)
+				continue
+			}
+			t.grant(&late, late.at)
+			freed, idle = late.at+t.hold, late.at+t.done
+		}
+	}
+}
+
+// next takes the turn that comes next out of the line, if it comes by then. Its who is a place in the line.
+func (t *trials) next(by time.Duration) (turn, bool) {
+	again := t.back[t.from:]
+	if len(t.first) > 0 && (len(again) == 0 || t.first[0].at <= again[0].at) {
+		next := t.first[0]
+		if next.at > by {
+			return turn{}, false
+		}
+		next.who = len(t.line) - len(t.first)
+		t.first = t.first[1:]
+		return next, true
+	}
+	if len(again) == 0 || again[0].at > by {
+		return turn{}, false
+	}
+	t.from++
+	return again[0], true
+}
+
+func (t *trials) grant(winner *turn, at time.Duration) {
+	t.tries++
+	t.got[winner.who] = at
+	t.last = max(t.last, at+t.done)
+}
+
+// deny puts who was denied at a retry that started then in line for the next one, if it has one.
+func (t *trials) deny(loser *turn, at time.Duration) {
+	if t.tries++; loser.left == 1 {
+		return
+	}
+	t.back = append(t.back, turn{at: at + t.every, who: loser.who, left: loser.left - 1})
+	for n := len(t.back) - 1; n > t.from && t.back[n-1].at > t.back[n].at; n-- { // nearly always in order
+		t.back[n-1], t.back[n] = t.back[n], t.back[n-1]
+	}
+}
+
+// shuffle puts rivals into any order.
+func (t *trials) shuffle(rivals []turn) {
+	for i := range len(rivals) - 1 {
+		t.drawn = true
+		other := i + int(t.luck.Uint64()>>33*uint64(len(rivals)-i)>>31)
+		rivals[i], rivals[other] = rivals[other], rivals[i]
+	}
 }
