@@ -10,7 +10,7 @@ package makecom
 //
 //   - Parallel: each at its time.
 //   - Batch: at most Policy.Batch of them in a batch. The next batch starts when all of the previous are done; one that
-//     comes due while a batch runs that is not full joins it.
+//     comes due in the first half of a batch that is not full joins it.
 //   - Sequential: the same with one.
 //
 // In Batch and Sequential no retry starts while a first try, or the holder at the start, still runs: Make.com's

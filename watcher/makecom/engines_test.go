@@ -9,8 +9,7 @@ import (
 )
 
 // Both engines read the same description, so that what one predicts is what the other lives through: to the millisecond, where
-// time is exact and calls take none of their own. Only a retry that comes due late in a batch is let wait by the player, and
-// joins in the simulation: see schedule.margin. So what depends on that is played with parallel retries.
+// time is exact and calls take none of their own.
 func TestThePlayerLivesThroughWhatTheSimulationPredicts(t *testing.T) {
 	for name, change := range map[string]func(*Scenario){
 		"burst":              func(*Scenario) {},

@@ -6,9 +6,9 @@ package makecom
 // of holds that last as long as the present one did already. Where that difference is not known or is used up, the holder is
 // taken to be gone, and its lock to run to its TTL. A free lock has F₀ = now.
 //
-// From there Predict plays the waiters' future. In the mode Batch, and in Parallel where retries are spread over more than
-// half a call, it does so many times (trials.go). Otherwise once, in expectation: waiters are not heads but probabilities of
-// still being there. A round is a set of retries that meet: one of them wins, each with the same chance, and the others come back
+// From there Predict plays the waiters' future. In the mode Batch, and in Parallel where retries do not all come within half a
+// call, it does so many times (trials.go). Otherwise once, in expectation: waiters are not heads but probabilities of still
+// being there. A round is a set of retries that meet: one of them wins, each with the same chance, and the others come back
 // one interval after their denial was answered, if they have a retry left.
 //
 //   - Sequential: a round is one retry, and none starts before the previous execution is done:
@@ -50,6 +50,10 @@ const (
 	tiny   = 1e-9
 	almost = 0.999
 )
+
+// leastBlur is how far apart retries must be at least for their order to be certain, however quick calls are: clocks, timers
+// and threads are not more exact than that.
+const leastBlur = 5 * time.Millisecond
 
 // goneAfter is how many times the longest known hold makes sure that a holder does not come back.
 const goneAfter = 2
@@ -278,6 +282,7 @@ type course struct {
 	overlap   bool          // rounds don't wait for each other (Parallel)
 	gone      bool          // the present holder is
 	call      time.Duration // L
+	blur      time.Duration // of retries that start within it, any may reach Redis first
 	places    float64       // waiters in a round, at most
 	every     time.Duration // R + L, from one retry of a waiter to its next
 	hold      time.Duration // H
@@ -312,6 +317,7 @@ func newCourse(p Policy, l Lock, fs []Forecast, now time.Time) *course {
 	c := &course{fs: fs, now: now, every: p.Interval + l.Latency, call: l.Latency, gone: l.gone()}
 	c.hold, c.holdKnown = l.hold()
 	c.done = c.hold + l.Latency
+	c.blur = min(max(l.Latency/2, leastBlur), c.hold)
 	switch p.Mode {
 	case Sequential:
 		c.places = 1
@@ -492,14 +498,14 @@ func (c *course) clears(end time.Duration) time.Time {
 }
 
 // needsTrials tells that there is no closed form: more than one in line, in batches, or in parallel where not all of them
-// retry within half a call.
+// retry at once.
 func (c *course) needsTrials() bool {
 	line := c.first.all[c.first.from:]
 	if !c.holdKnown || len(line) < 2 {
 		return false
 	}
 	if c.overlap {
-		return line[len(line)-1].at > line[0].at+c.call/2
+		return line[len(line)-1].at > line[0].at+c.blur
 	}
 	return c.places > 1
 }

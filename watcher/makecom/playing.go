@@ -50,7 +50,6 @@ func (b Player) start(ctx context.Context, l Locker) (*play, error) {
 	if b.Prefix != "" {
 		p.prefix = b.Prefix
 	}
-	p.margin = (b.Section + 2*b.Latency) / 2
 	return p, nil
 }
 

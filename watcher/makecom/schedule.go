@@ -17,9 +17,9 @@ type schedule struct {
 	rand  *rand.Rand
 	waves bool          // the webhooks come again and again,
 	pause time.Duration // so long after the last of a wave is over
-	// margin is how long before its end a batch takes no more retries. In exact time that is 0. In real time retries do come
-	// due just when a batch ends: they were denied at the beginning of such a batch, one interval ago. Calls and timers are
-	// late, some of them would join and waste a try, and be torn from those that they belong with.
+	// margin is how long before its end a batch takes no more retries. Retries do come due just when a batch ends: they were
+	// denied at the beginning of such a batch, one interval ago. Calls and timers are late, some of them would join and waste
+	// a try, and be torn from those that they belong with.
 	margin time.Duration
 
 	prefix  string   // of the records' names
@@ -101,6 +101,7 @@ func (h *holds) number(j *job) int {
 
 func newSchedule(s Scenario, r *rand.Rand, now time.Time) *schedule {
 	p := &schedule{Scenario: s, rand: r, began: now, cleared: now, rate: limiter{Rate: s.Rate}, prefix: "lock:stripe_cus_"}
+	p.margin = (s.Section + 2*s.Latency) / 2
 	switch s.Policy.Mode {
 	case Sequential:
 		p.places = 1

@@ -6,9 +6,9 @@ package makecom
 //
 // A trial follows the rules of contest.go, without its bookkeeping. In Parallel a retry that finds the lock free gets it, and
 // keeps it for one hold. In Batch a batch is the first few whose time has come, and those that come due while it is not full
-// and runs; the next one starts when its winner is done. Those that start within half a call of the first, the rivals, have
-// the same chance to reach Redis first; who comes later, and before the lock is free again, is denied. In which order rivals
-// come back is for chance to say as well.
+// and in its first half; the next one starts when its winner is done. Those that start within a blur of the first (half a
+// call, and no less than clocks and timers are off), the rivals, have the same chance to reach Redis first; who comes later, while the lock is held, is denied. In which order
+// rivals come back is for chance to say as well.
 //
 // The luck is drawn from the same numbers each time, so that the same question has the same answer, and what is on the
 // screen changes when the lock does and not by itself.
@@ -107,7 +107,7 @@ func (t *trials) playParallel() {
 		}
 		t.rivals = append(t.rivals[:0], next)
 		for {
-			rival, ok := t.next(next.at + t.call/2)
+			rival, ok := t.next(next.at + t.blur)
 			if !ok {
 				break
 			}
@@ -135,7 +135,7 @@ func (t *trials) playBatches() {
 		}
 		t.rivals = append(t.rivals[:0], head)
 		for float64(len(t.rivals)) < t.places {
-			rival, ok := t.next(start + t.call/2)
+			rival, ok := t.next(start + t.blur)
 			if !ok {
 				break
 			}
@@ -144,22 +144,16 @@ func (t *trials) playBatches() {
 		t.shuffle(t.rivals)
 		at := max(t.rivals[0].at, start)
 		t.grant(&t.rivals[0], at)
-		freed := at + t.hold
 		idle = at + t.done
 		for i := range t.rivals[1:] {
 			t.deny(&t.rivals[1+i], max(t.rivals[1+i].at, start))
 		}
 		for size := len(t.rivals); float64(size) < t.places; size++ {
-			late, ok := t.next(idle - 1)
+			late, ok := t.next(idle - t.done/2 - 1)
 			if !ok {
 				break
 			}
-			if late.at < freed {
-				t.deny(&late, late.at)
-				continue
-			}
-			t.grant(&late, late.at)
-			freed, idle = late.at+t.hold, late.at+t.done
+			t.deny(&late, late.at)
 		}
 	}
 }
