@@ -35,6 +35,7 @@ func (e *env) dashboard(ctx context.Context, shared *sharedFlags) error {
 // for whenever it is drawn; nil: none.
 func (e *env) show(ctx context.Context, s *session, note string, news func() string) error {
 	live := watcher.NewLive()
+	live.Scoring(s.query.Policy, s.query.Latency)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go live.Run(watching, keyspace.New(s.watching(e.now)), nil)

@@ -46,7 +46,8 @@ Other scenarios, by --scenario:
 
 With --once, or without a terminal, it plays one round and prints what came of it. With the
 default policy that takes 3 minutes and 6 seconds, until the last of the ten is done; with
---speed 20 about 10 seconds. The times in the summary are real ones at any speed.`,
+--speed 20 about 10 seconds. The times in the summary are real ones at any speed. A watcher
+follows the round, and the summary says how good its forecasts were.`,
 		Example: `  locktop demo
   locktop demo --scenario dirty-write --once --speed 20
   locktop demo --speed 20 --retry-mode parallel
@@ -141,7 +142,7 @@ func (d *demo) run(ctx context.Context, shared sharedFlags) error {
 	stage := &stage{workers: workers, locks: lockcore.New(workers, lockcore.WithClock(d.now))}
 
 	if d.once || d.asJSON || !d.inTerminal || !d.outTerminal {
-		return d.playOnce(ctx, scenario, stage)
+		return d.playOnce(ctx, session, scenario, stage)
 	}
 	// What is forced in the demo is put on record like everything, but not among what really happened.
 	dir, err := os.MkdirTemp("", "locktop-demo-state-")
@@ -220,17 +221,19 @@ func (d *demo) joining(s *settings) string {
 }
 
 // playOnce plays one round and prints what came of it.
-func (d *demo) playOnce(ctx context.Context, scenario demoScenario, stage *stage) error {
+func (d *demo) playOnce(ctx context.Context, s *session, scenario demoScenario, stage *stage) error {
 	var all []played
 	for _, play := range scenario.plays {
 		progress := d.newProgress()
 		play.Observe = progress.see
+		keeper := s.keepScore(ctx, play.Scenario, s.match, d.now)
 		summary, err := stage.run(ctx, play)
+		score := keeper.score(ctx)
 		progress.end()
 		if err != nil {
 			return err
 		}
-		all = append(all, played{play.name, summary})
+		all = append(all, played{play.name, summary, score})
 	}
 	text := demoText(scenario, all)
 	if d.asJSON {

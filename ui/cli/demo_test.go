@@ -43,6 +43,35 @@ type wantDemo struct {
 	TookMs      int64         `json:"took_ms"`
 }
 
+type wantRound struct {
+	wantDemo
+	Forecasts wantScore `json:"forecasts"`
+}
+
+type wantScore struct {
+	Settled      int      `json:"settled"`
+	Acquired     int      `json:"acquired"`
+	Unknown      int      `json:"unknown"`
+	Skipped      int      `json:"skipped"`
+	MeanError    *int64   `json:"mean_error_ms"`
+	ByP50        *float64 `json:"by_p50"`
+	ByP50Of      int      `json:"by_p50_of"`
+	ByP90        *float64 `json:"by_p90"`
+	ByP90Of      int      `json:"by_p90_of"`
+	Brier        *float64 `json:"brier"`
+	BaseBrier    *float64 `json:"base_rate_brier"`
+	CertainWrong int      `json:"certain_wrong"`
+	Risks        []struct {
+		UpTo      float64 `json:"up_to"`
+		Forecasts int     `json:"forecasts"`
+		Said      float64 `json:"said"`
+		RanOut    float64 `json:"ran_out"`
+	} `json:"risks"`
+	ClearsOff *float64 `json:"clears_off"`
+	ClearsOf  int      `json:"clears_of"`
+	Doubt     *string  `json:"doubt"`
+}
+
 type wantClearance struct {
 	ClearanceMs    int64   `json:"clearance_ms"`
 	ThroughputPerS float64 `json:"throughput_per_s"`
@@ -70,7 +99,7 @@ func TestDemoOncePrintsASummaryAsJSON(t *testing.T) {
 	for _, server := range []string{"embedded", "redis"} {
 		t.Run(server, func(t *testing.T) {
 			out := alone().must(t, "demo", "--once", "--speed", "200", "--json", "--server", server)
-			var got wantDemo
+			var got wantRound
 			strictly(t, out, &got)
 			if got.Speed != 200 || got.Webhooks != 100 || got.Workers != 40 || got.SameKey.Contenders != 10 || got.SameKey.RetryMode != "batch" {
 				t.Errorf("another burst than the default: %s", out)
@@ -82,6 +111,11 @@ func TestDemoOncePrintsASummaryAsJSON(t *testing.T) {
 			if got.Acquired+got.Exhausted != 100 || len(got.Unresolved) != got.Exhausted || got.Unfinished+got.Failed+got.LeftHeld != 0 ||
 				got.FirstTry+got.DeniedFirst != 100 || got.SameKey.Acquired != len(got.SameKey.AcquireMs) || got.Problem != nil {
 				t.Errorf("something is missing: %s", out)
+			}
+			// How good the forecasts are depends on the machine; that all of them are accounted for does not.
+			f := got.Forecasts
+			if f.ByP90Of > f.Acquired || f.Acquired > f.Settled || f.Settled+f.Unknown > got.Denied || f.CertainWrong != 0 {
+				t.Errorf("forecasts: %+v", f)
 			}
 		})
 	}
@@ -105,7 +139,7 @@ func TestDemoWithoutATerminalPlaysOnceForPeople(t *testing.T) {
 
 func TestDemoTakesTheRetryPolicy(t *testing.T) {
 	out := alone().must(t, "demo", "--once", "--speed", "200", "--json", "--retry-attempts", "0")
-	var got wantDemo
+	var got wantRound
 	strictly(t, out, &got)
 	if got.Exhausted != got.DeniedFirst || got.Retried != 0 || got.SameKey.Exhausted == 0 {
 		t.Errorf("without retries whoever is denied is out: %s", out)

@@ -21,6 +21,7 @@ import (
 type wantScenario struct {
 	Scenario string `json:"scenario"`
 	wantPlayed
+	Forecasts wantScore `json:"forecasts"`
 }
 
 type wantDirty struct {
@@ -28,6 +29,7 @@ type wantDirty struct {
 	Plays    []struct {
 		Play string `json:"play"`
 		wantPlayed
+		Forecasts wantScore `json:"forecasts"`
 	} `json:"plays"`
 }
 

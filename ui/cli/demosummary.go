@@ -14,6 +14,13 @@ import (
 type played struct {
 	Name string `json:"play"`
 	makecom.Summary
+	Forecasts *scoreJSON `json:"forecasts"`
+}
+
+// round is what came of a scenario of one play.
+type round struct {
+	makecom.Summary
+	Forecasts *scoreJSON `json:"forecasts"`
 }
 
 // demoJSON is what --json prints: of the burst its summary, of others with the scenario's name.
@@ -27,10 +34,10 @@ func demoJSON(scenario demoScenario, all []played) any {
 	case scenario.tells != "":
 		return struct {
 			Scenario string `json:"scenario"`
-			makecom.Summary
-		}{scenario.name, all[0].Summary}
+			round
+		}{scenario.name, round{all[0].Summary, all[0].Forecasts}}
 	}
-	return all[0].Summary
+	return round{all[0].Summary, all[0].Forecasts}
 }
 
 // demoText is what came of a round, for people.
@@ -42,7 +49,7 @@ func demoText(scenario demoScenario, all []played) string {
 	if len(all) > 1 {
 		return text + dirtyWrites(all)
 	}
-	return text + demoSummary(scenario.plays[0].Player, all[0].Summary)
+	return text + demoSummary(scenario.plays[0].Player, all[0].Summary, all[0].Forecasts)
 }
 
 // dirtyWrites says of each play what the store says.
@@ -64,7 +71,7 @@ Rejected work comes back as a retry.
 }
 
 // demoSummary is what came of a round, for people.
-func demoSummary(b makecom.Player, s makecom.Summary) string {
+func demoSummary(b makecom.Player, s makecom.Summary, forecasts *scoreJSON) string {
 	var out strings.Builder
 	number := strconv.Itoa
 	rate := func(c makecom.Clearance) string { return strconv.FormatFloat(c.ThroughputPerS, 'f', 1, 64) }
@@ -100,6 +107,7 @@ func demoSummary(b makecom.Player, s makecom.Summary) string {
 	if s.LeftHeld > 0 {
 		rows = append(rows, []string{"left held", number(s.LeftHeld) + ", until their TTL is over"})
 	}
+	rows = append(rows, forecasts.lines()...)
 	for _, line := range b.Policy.Scale(1 / s.Speed).Warnings() {
 		rows = append(rows, []string{"note", line})
 	}

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -89,6 +90,9 @@ func inspectText(d watcher.Detail, l *lockcore.Lock, now time.Time) string {
 	} else {
 		add("owner", "nobody holds it")
 	}
+	if d.Known > 0 {
+		add("usual hold", fmt.Sprintf("%s, the median of %d recent ones of its kind", spell(d.Typical), d.Known))
+	}
 	if d.Recorded {
 		add("waiting", waitingText(d, now))
 		add("denied", fmt.Sprintf("%d since its record began", d.Denied))
@@ -102,7 +106,7 @@ func inspectText(d watcher.Detail, l *lockcore.Lock, now time.Time) string {
 		for _, w := range d.Waiters {
 			waiters = append(waiters, []string{
 				w.Work.String(), w.Owner.String(), strconv.Itoa(w.Attempts), strconv.Itoa(w.AttemptsLeft),
-				until(w.Next, now), clock(w.AcquireP50, now), clock(w.AcquireP90, now), runsOut(w.Exhaustion),
+				comesBack(w, now), clock(w.AcquireP50, now), clock(w.AcquireP90, now), runsOut(w.Forecast),
 			})
 		}
 		text += "\n" + waiters.String()
@@ -113,6 +117,13 @@ func inspectText(d watcher.Detail, l *lockcore.Lock, now time.Time) string {
 			exhausted = append(exhausted, []string{w.Work.String(), w.Owner.String(), strconv.Itoa(w.Attempts), clock(w.Last, now)})
 		}
 		text += "\n" + exhausted.String()
+	}
+	if len(d.Gone) > 0 {
+		gone := grid{{"GONE: NEVER CAME BACK", "OWNER", "DENIED", "LAST"}}
+		for _, w := range d.Gone {
+			gone = append(gone, []string{w.Work.String(), w.Owner.String(), strconv.Itoa(w.Attempts), clock(w.Last, now)})
+		}
+		text += "\n" + gone.String()
 	}
 	if l.Ledger != nil && len(l.Ledger.Holds) > 0 {
 		holds := grid{{"LAST HOLDS", "FENCE", "ACQUIRED", "TOOK", "ENDED", "HOW"}}
@@ -151,14 +162,24 @@ func waitingText(d watcher.Detail, now time.Time) string {
 	return text
 }
 
-func runsOut(e makecom.Exhaustion) string {
-	switch e {
+func runsOut(f makecom.Forecast) string {
+	switch f.Exhaustion {
 	case makecom.Unknown:
 		return "?"
 	case makecom.None:
 		return "no"
+	case makecom.Likely:
+		return "likely, " + percent(math.Round(100*f.Risk)/100)
 	}
-	return string(e)
+	return string(f.Exhaustion)
+}
+
+// comesBack is when a waiter does, or for how long it should have.
+func comesBack(w watcher.Forecast, now time.Time) string {
+	if w.Late > 0 {
+		return "late " + spell(w.Late)
+	}
+	return until(w.Next, now)
 }
 
 // clock is a moment of today as the reader's watch shows it, "?" where it is unknown.

@@ -5,6 +5,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"time"
 
 	"locktop/lockcore"
@@ -26,6 +27,17 @@ type lockJSON struct {
 	Waiters   []waiterJSON    `json:"waiters"`
 	NotListed *int64          `json:"waiters_not_listed"`
 	Clears    *stamp          `json:"clears_p50"`
+	Gone      []goneJSON      `json:"gone"` // waiters that should have come back, and did not
+	Typical   *int64          `json:"typical_hold_ms"`
+	Holds     int             `json:"typical_hold_of"` // recent holds of the lock's family that it is the median of
+}
+
+// goneJSON is a waiter of whom nothing was heard for two retry intervals.
+type goneJSON struct {
+	Work       watcher.Text  `json:"work"`
+	Owner      *watcher.Text `json:"owner"`
+	Attempts   int           `json:"attempts"`
+	LastDenied *stamp        `json:"last_denied"`
 }
 
 type waiterJSON struct {
@@ -40,6 +52,8 @@ type waiterJSON struct {
 	AcquireP50   *stamp              `json:"acquire_p50"`
 	AcquireP90   *stamp              `json:"acquire_p90"`
 	Exhaustion   *makecom.Exhaustion `json:"exhaustion"`
+	Risk         *float64            `json:"exhaustion_risk"` // 0 to 1
+	Late         *int64              `json:"late_ms"`         // since it should have come back; null where it is on time
 }
 
 // inspectJSON has the holds too; null where nothing is recorded.
@@ -93,8 +107,15 @@ func newLockJSON(d watcher.Detail) lockJSON {
 		Key: d.Key, Node: d.Node, Owner: texted(d.Owner), TTL: watcher.Millis(d.TTL), Held: watcher.Millis(d.HeldFor),
 		Fence: fenced(d.Fence), State: d.State, Clears: stamped(d.Clears),
 	}
+	if j.Holds = d.Known; d.Known > 0 {
+		j.Typical = watcher.Millis(d.Typical)
+	}
 	if !d.Recorded {
 		return j
+	}
+	j.Gone = make([]goneJSON, 0, len(d.Gone))
+	for _, w := range d.Gone {
+		j.Gone = append(j.Gone, goneJSON{Work: w.Work, Owner: texted(w.Owner), Attempts: w.Attempts, LastDenied: stamped(w.Last)})
 	}
 	j.Denied, j.Overruns, j.Overlaps, j.NotListed = &d.Denied, &d.Overruns, &d.Overlaps, &d.NotListed
 	j.Waiters = make([]waiterJSON, 0, len(d.Waiters))
@@ -105,7 +126,11 @@ func newLockJSON(d watcher.Detail) lockJSON {
 			AcquireP50: stamped(w.AcquireP50), AcquireP90: stamped(w.AcquireP90),
 		}
 		if w.Exhaustion != makecom.Unknown {
-			one.Exhaustion = &w.Exhaustion
+			risk := math.Round(w.Risk*1000) / 1000
+			one.Exhaustion, one.Risk = &w.Exhaustion, &risk
+		}
+		if w.Late > 0 {
+			one.Late = watcher.Millis(w.Late)
 		}
 		j.Waiters = append(j.Waiters, one)
 	}

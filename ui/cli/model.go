@@ -34,7 +34,8 @@ probability that somebody gets in while a section outlives its lock; tries for t
 are those of the contenders that come back, and --tries on top of them.
 
 --verify plays the scenario with real locks, on an embedded server or on the one that --url
-names, and prints what was measured beside what was predicted. It takes as long as the
+names, and prints what was measured beside what was predicted, and how good the forecasts
+were that a watcher made of it. It takes as long as the
 scenario does, divided by --speed. On a given server it takes locks of names of its own,
 lock:locktop_model_…, and removes what it recorded there.`,
 		Example: `  locktop model --same-key 10

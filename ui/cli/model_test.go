@@ -126,6 +126,10 @@ type wantVerified struct {
 		Server    string     `json:"server"`
 		Predicted wantPlayed `json:"predicted"`
 		Measured  wantPlayed `json:"measured"`
+		Forecasts struct {
+			Simulated wantScore `json:"simulated"`
+			Measured  wantScore `json:"measured"`
+		} `json:"forecasts"`
 	} `json:"verify"`
 }
 
@@ -166,6 +170,13 @@ func TestModelVerifyPlaysItWithRealLocks(t *testing.T) {
 			t.Errorf("%s: cleared in %d ms, predicted %d ms", name, m.Mutex.ClearanceMs, p.Mutex.ClearanceMs)
 		}
 		t.Logf("%s: cleared in %d ms, predicted %d ms", name, m.Mutex.ClearanceMs, p.Mutex.ClearanceMs)
+		// Four contenders of one record: three are denied, and one of the two that are left again.
+		if f := got.Verify.Forecasts.Simulated; f.Settled != p.Denied || f.Unknown+f.Skipped+f.CertainWrong != 0 || f.Doubt != nil || *f.ByP90 != 1 || *f.ClearsOff > 0.01 {
+			t.Errorf("%s: forecasts of the simulation: %+v", name, f)
+		}
+		if f := got.Verify.Forecasts.Measured; f.Settled+f.Unknown > m.Denied || f.CertainWrong > 0 {
+			t.Errorf("%s: forecasts of what was played: %+v", name, f)
+		}
 		if given := strings.Contains(got.Verify.Server, server.Port()); given != (name == "given") {
 			t.Errorf("%s: it was played on %s", name, got.Verify.Server)
 		}
@@ -176,8 +187,8 @@ func TestModelVerifyPlaysItWithRealLocks(t *testing.T) {
 }
 
 func TestModelVerifyForPeople(t *testing.T) {
-	out := alone().must(t, "model", "--verify", "--speed", "100", "--ttl", "5m")
-	for _, text := range []string{"played on redis://127.0.0.1:", "PREDICTED", "MEASURED", "\ncleared in ", "\nall over ", "played 100 times as fast"} {
+	out := alone().must(t, "model", "--verify", "--speed", "100", "--ttl", "5m", "--same-key", "4")
+	for _, text := range []string{"FORECASTS ", "SIMULATED", "\ngot it by their 90 % time  90 %", "\nran out, at no risk ", "played on redis://127.0.0.1:", "PREDICTED", "MEASURED", "\ncleared in ", "\nall over ", "played 100 times as fast"} {
 		if !strings.Contains(out, text) {
 			t.Errorf("it lacks %q:\n%s", text, out)
 		}

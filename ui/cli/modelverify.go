@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"sync"
 	"time"
@@ -25,6 +26,11 @@ type verification struct {
 	Server    watcher.Text    `json:"server"`
 	Predicted makecom.Summary `json:"predicted"`
 	Measured  makecom.Summary `json:"measured"`
+	// Forecasts are how good those of a watcher were: in the simulation, and of what was played.
+	Forecasts struct {
+		Simulated *scoreJSON `json:"simulated"`
+		Measured  *scoreJSON `json:"measured"`
+	} `json:"forecasts"`
 }
 
 // played plays the scenario, on a server of its own unless one is given.
@@ -36,6 +42,9 @@ func (m *model) played(ctx context.Context, settings *settings, s makecom.Scenar
 	v := &verification{}
 	var err error
 	if v.Predicted, err = s.Simulate(nil); err != nil {
+		return nil, err
+	}
+	if v.Forecasts.Simulated, err = simulatedScore(ctx, s, rand.New(rand.NewPCG(1, 2)).Uint64); err != nil {
 		return nil, err
 	}
 	if !m.given {
@@ -55,6 +64,13 @@ func (m *model) played(ctx context.Context, settings *settings, s makecom.Scenar
 	if _, err := within(ctx, settings.timeout, func(ctx context.Context) (any, error) { return session.client.Do(ctx, "ping") }); err != nil {
 		return nil, session.fault("model --verify", "", err)
 	}
+	if !m.given { // what is not the command's own stays as it is set
+		if _, err := within(ctx, settings.timeout, func(ctx context.Context) (any, error) {
+			return session.client.Do(ctx, "config", "set", "notify-keyspace-events", demoEvents)
+		}); err != nil {
+			return nil, session.fault("model --verify", "", err)
+		}
+	}
 	v.Predicted.Trouble.Store = nil // nothing is stored here
 	locks := &remembered{Client: session.locks, keys: map[string]bool{}}
 	warm(ctx, session.client, min(s.Workers, s.Webhooks))
@@ -63,7 +79,9 @@ func (m *model) played(ctx context.Context, settings *settings, s makecom.Scenar
 	}
 	progress := m.newProgress()
 	player := makecom.Player{Scenario: s, Prefix: modelPrefix, Observe: progress.see}
+	keeper := session.keepScore(ctx, s, []string{modelPrefix + "*"}, m.now)
 	v.Measured, err = player.Run(ctx, locks)
+	v.Forecasts.Measured = keeper.score(ctx)
 	progress.end()
 	if m.given {
 		locks.forget(ctx, session)
@@ -150,6 +168,9 @@ func (v *verification) table() string {
 	text := rows.String()
 	if g.Speed != 1 {
 		text += fmt.Sprintf("played %s times as fast; all times here are real ones\n", number(g.Speed))
+	}
+	if table := calibration(v.Forecasts.Simulated, v.Forecasts.Measured); table != "" {
+		text += "\n" + table
 	}
 	return text
 }

@@ -24,20 +24,32 @@ type wantLock struct {
 	Waiters   []wantWaiter `json:"waiters"`
 	NotListed *int64       `json:"waiters_not_listed"`
 	Clears    *utc         `json:"clears_p50"`
+	Gone      []wantGone   `json:"gone"`
+	Typical   *int64       `json:"typical_hold_ms"`
+	Holds     int          `json:"typical_hold_of"`
+}
+
+type wantGone struct {
+	Work       any `json:"work"`
+	Owner      any `json:"owner"`
+	Attempts   int `json:"attempts"`
+	LastDenied utc `json:"last_denied"`
 }
 
 type wantWaiter struct {
-	Work         any     `json:"work"`
-	Owner        any     `json:"owner"`
-	Attempts     int     `json:"attempts"`
-	AttemptsLeft int     `json:"attempts_left"`
-	FirstDenied  utc     `json:"first_denied"`
-	LastDenied   utc     `json:"last_denied"`
-	NextRetry    utc     `json:"next_retry"`
-	Position     int     `json:"position"`
-	AcquireP50   *utc    `json:"acquire_p50"`
-	AcquireP90   *utc    `json:"acquire_p90"`
-	Exhaustion   *string `json:"exhaustion"`
+	Work         any      `json:"work"`
+	Owner        any      `json:"owner"`
+	Attempts     int      `json:"attempts"`
+	AttemptsLeft int      `json:"attempts_left"`
+	FirstDenied  utc      `json:"first_denied"`
+	LastDenied   utc      `json:"last_denied"`
+	NextRetry    utc      `json:"next_retry"`
+	Position     int      `json:"position"`
+	AcquireP50   *utc     `json:"acquire_p50"`
+	AcquireP90   *utc     `json:"acquire_p90"`
+	Exhaustion   *string  `json:"exhaustion"`
+	Risk         *float64 `json:"exhaustion_risk"`
+	Late         *int64   `json:"late_ms"`
 }
 
 type wantInspect struct {

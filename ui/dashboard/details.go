@@ -4,6 +4,8 @@ package dashboard
 
 import (
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"locktop/lockcore"
@@ -107,6 +109,8 @@ func (m *model) detailLines(w int) []string {
 	}
 	if d.Known > 0 {
 		row("usual", dim, fmt.Sprintf("%s held, the median of %d recent holds of its kind", short(d.Typical), d.Known))
+	} else if len(d.Waiters) > 0 {
+		row("usual", dim, "unknown: no hold of its kind was seen to end, so forecasts go by the TTL")
 	}
 	if d.Recorded {
 		row("counted", plain, fmt.Sprintf("denied %d  overruns %d  overlaps %d", d.Denied, d.Overruns, d.Overlaps))
@@ -155,14 +159,21 @@ func (m *model) waiterLines(d *watcher.Detail, now time.Time, w int) []string {
 		clears = "  all in and done at " + clock(d.Clears, now)
 	}
 	lines := []string{p.line(w).end(), p.line(w).add(plain, " ").add(bold, head).add(dim, clears).end()}
+	lines = append(lines, m.scoreLines(d, w)...)
 	if len(d.Waiters) > 0 {
 		// # work left next 50% 90% risk
-		work := max(8, w-1-4-6-8-9-9-13)
+		next := 8
+		for i := range d.Waiters {
+			if d.Waiters[i].Late > 0 {
+				next = 12
+			}
+		}
+		work := max(8, w-1-4-6-next-9-9-13)
 		wide := w >= 62
 		if !wide {
-			work = max(8, w-1-4-6-8-9)
+			work = max(8, w-1-4-6-next-9)
 		}
-		l := p.line(w).add(dim, " "+padLeft("#", 2)+"  "+pad("WORK", work-1)+" "+padLeft("LEFT", 5)+padLeft("NEXT", 8)+padLeft("GETS IT", 9))
+		l := p.line(w).add(dim, " "+padLeft("#", 2)+"  "+pad("WORK", work-1)+" "+padLeft("LEFT", 5)+padLeft("NEXT", next)+padLeft("GETS IT", 9))
 		if wide {
 			l.add(dim, padLeft("90 % BY", 9)+"  "+"RUNS OUT")
 		}
@@ -172,7 +183,11 @@ func (m *model) waiterLines(d *watcher.Detail, now time.Time, w int) []string {
 			l := p.line(w).add(dim, " "+padLeft(number(int64(f.Position)), 2)+"  ")
 			l.add(plain, pad(cutMiddle(f.Work.String(), work-1), work-1)+" ")
 			l.add(plain, padLeft(number(int64(f.AttemptsLeft)), 5))
-			l.add(blue, padLeft(countdown(f.Next, now), 8))
+			if f.Late > 0 {
+				l.add(orange, padLeft("late "+short(f.Late), next))
+			} else {
+				l.add(blue, padLeft(countdown(f.Next, now), next))
+			}
 			risk, t := exhaustionWords(f.Forecast.Exhaustion, f.Risk)
 			if !wide {
 				in := untilText(f.AcquireP50, now)
@@ -200,6 +215,39 @@ func (m *model) waiterLines(d *watcher.Detail, now time.Time, w int) []string {
 			lines = append(lines, p.line(w).add(plain, "     ").key(red, e.Work.String(), max(w-6-width(tail), 8)).add(dim, tail).end())
 		}
 	}
+	if n := len(d.Gone); n > 0 {
+		lines = append(lines, p.line(w).end(), p.line(w).add(plain, " ").add(orange, fmt.Sprintf("GONE %d", n)).add(dim, "  they should have come back and did not").end())
+		for i := range d.Gone {
+			g := &d.Gone[i]
+			tail := fmt.Sprintf("  %d attempts, last %s", g.Attempts, clock(g.Last, now))
+			lines = append(lines, p.line(w).add(plain, "     ").key(orange, g.Work.String(), max(w-6-width(tail), 8)).add(dim, tail).end())
+		}
+	}
+	return lines
+}
+
+// scoreLines say how good the last forecasts of such locks were.
+func (m *model) scoreLines(d *watcher.Detail, w int) []string {
+	var lines []string
+	add := func(t tone, text string) {
+		for _, part := range wrap(text, w-2, 3) {
+			lines = append(lines, m.styles.plain.line(w).add(plain, " ").add(t, part).end())
+		}
+	}
+	s := &d.Score
+	var parts []string
+	if s.Timed > 0 {
+		parts = append(parts, "off by "+short(s.Off)+" on average")
+	}
+	if s.Bounded > 0 {
+		parts = append(parts, fmt.Sprintf("%d %% of %d by the 90 %% time", 100*s.Inside/s.Bounded, s.Bounded))
+	}
+	if len(parts) > 0 {
+		add(dim, "forecasts lately: "+strings.Join(parts, ", "))
+	}
+	if doubt := s.Doubt(); doubt != "" {
+		add(orange, "unreliable lately: "+doubt)
+	}
 	return lines
 }
 
@@ -216,7 +264,7 @@ func exhaustionWords(e makecom.Exhaustion, risk float64) (string, tone) {
 	case makecom.None:
 		return "unlikely", dim
 	case makecom.Likely:
-		return fmt.Sprintf("likely %.0f %%", risk*100), orange
+		return fmt.Sprintf("likely %.0f %%", math.Floor(risk*100)), orange
 	case makecom.Certain:
 		return "certain", red
 	}
