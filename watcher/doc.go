@@ -15,6 +15,9 @@
 // Keys, owners, reasons and server messages are data that somebody else chose. They come
 // in as Text, made safe once, and only their safe form is ever drawn.
 //
+// Forecasts of waiters are makecom's, asked for by the table of what it knows (forecast.go), and compared with what happens
+// (scoring.go, score.go).
+//
 // The packages below are the sources (keyspace) and what is known of the clients whose
 // work comes back after a denial (makecom).
 package watcher
