@@ -79,8 +79,8 @@ func (a *all) String() string {
 
 const seeds = 20
 
-// played plays a scenario with several seeds. In sequential mode Make.com takes work in its order, so nothing is drawn.
-func played(t *testing.T, sc makecom.Scenario) *all {
+// bursts plays a scenario with several seeds. In sequential mode Make.com takes work in its order, so nothing is drawn.
+func bursts(t *testing.T, sc makecom.Scenario) *all {
 	a := &all{}
 	for seed := range uint64(seeds) {
 		var tie func() uint64
@@ -105,7 +105,7 @@ func TestForecastsOfPlayedBurstsAreAsGoodAsPromised(t *testing.T) {
 						sc.Policy.Attempts, sc.Spread, sc.Crashing = attempts, spread, crashing
 						// Other records show how long a hold takes also where the first contender crashes.
 						sc.Webhooks, sc.Workers = 25, 25
-						a := played(t, sc)
+						a := bursts(t, sc)
 						t.Log(a)
 						if a.settled < seeds*10 || a.skipped > 0 {
 							t.Errorf("%d forecasts are settled, %d skipped", a.settled, a.skipped)
@@ -136,7 +136,7 @@ func TestNineOfTenComeByTheir90PercentTimeWhereWhoWinsIsChance(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d retries", m, attempts), func(t *testing.T) {
 				sc := contenders(m)
 				sc.Policy.Attempts = attempts
-				a := played(t, sc)
+				a := bursts(t, sc)
 				t.Log(a)
 				if share := float64(a.inside) / float64(a.bounded); share < 0.85 || share > 0.95 || a.bounded < 500 {
 					t.Errorf("%.1f %% of %d came by it", 100*share, a.bounded)
@@ -155,7 +155,7 @@ func TestRisksHappenAsOftenAsSaid(t *testing.T) {
 		t.Run(fmt.Sprintf("%s, %d retries, within %s", tt.m, tt.attempts, tt.spread), func(t *testing.T) {
 			sc := contenders(tt.m)
 			sc.Policy.Attempts, sc.Spread = tt.attempts, tt.spread
-			a := played(t, sc)
+			a := bursts(t, sc)
 			t.Log(a)
 			for i, b := range a.bands {
 				if b.Forecasts < 100 {
