@@ -222,13 +222,22 @@ func (c *Cluster) MasterOf(key string) *Redis {
 	c.t.Helper()
 	slot := c.Slot(key)
 	port, epoch := "", -1
-	for _, r := range c.running() {
-		for _, n := range c.seenBy(r) {
-			for _, s := range n.slots {
-				if n.master && slot >= s[0] && slot <= s[1] && n.epoch > epoch {
-					port, epoch = n.port, n.epoch
+	// What a master says of itself counts first: of others it may not have heard yet.
+	for _, ofItself := range []bool{true, false} {
+		for _, r := range c.running() {
+			for _, n := range c.seenBy(r) {
+				if ofItself != (n.port == r.Port()) {
+					continue
+				}
+				for _, s := range n.slots {
+					if n.master && slot >= s[0] && slot <= s[1] && n.epoch > epoch {
+						port, epoch = n.port, n.epoch
+					}
 				}
 			}
+		}
+		if port != "" {
+			break
 		}
 	}
 	for _, r := range c.Nodes {
