@@ -130,11 +130,16 @@ func (s *Source) release(p *place) {
 
 // owe has a lock read before the picture counts as complete.
 func (s *Source) owe(k *known) {
+	s.oweLater(k)
+	s.want(k)
+}
+
+// oweLater has the picture wait for a lock that is read at another moment.
+func (s *Source) oweLater(k *known) {
 	if !k.is(owed) {
 		k.set(owed)
 		s.owed++
 	}
-	s.want(k)
 }
 
 // settled tells that a lock was read, as far as a gap or a scan is concerned.
@@ -242,10 +247,7 @@ func (s *Source) take(ctx context.Context, b *batch) error {
 
 // again has a lock read a while later, and the picture wait for it.
 func (s *Source) again(k *known, after time.Duration) {
-	if !k.is(owed) {
-		k.set(owed)
-		s.owed++
-	}
+	s.oweLater(k)
 	s.later.add(s.moment(s.now().Add(after)), k)
 }
 
